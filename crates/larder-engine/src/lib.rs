@@ -1,0 +1,1 @@
+//! The keyspace engine: everything that happens under a shard lock.

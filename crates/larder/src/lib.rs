@@ -1,0 +1,1 @@
+//! larder: an embedded data-structure engine.
