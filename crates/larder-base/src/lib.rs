@@ -1,12 +1,23 @@
 //! The ground larder stands on: locks, clocks and wake-ups.
 //!
 //! **Lives here:** the one shim that chooses between the real locks and loom's
-//! ([`sync`], [`thread`], [`thread_local!`]), time as a value, and
+//! ([`sync`], [`thread`], [`thread_local!`]), time as a value ([`clock`]), and
 //! wake-ups for threads and tasks that cannot be lost. This is the only
 //! crate that names a lock, an atomic, `Instant::now` or a thread park.
 //!
 //! **Never here:** anything that knows what a key is.
+//!
+//! ```
+//! use larder_base::clock::{ManualClock, Time};
+//! use std::time::Duration;
+//!
+//! let hand = ManualClock::starting_at(Time::from_millis(1_000));
+//! let clock = hand.clock();
+//! hand.advance(Duration::from_millis(5)).unwrap();
+//! assert_eq!(clock.now().as_millis(), 1_005);
+//! ```
 
+pub mod clock;
 pub mod sync;
 pub mod thread;
 
