@@ -2,7 +2,7 @@
 //!
 //! **Lives here:** the one shim that chooses between the real locks and loom's
 //! ([`sync`], [`thread`], [`thread_local!`]), time as a value ([`clock`]), and
-//! wake-ups for threads and tasks that cannot be lost. This is the only
+//! wake-ups for threads and tasks that cannot be lost ([`wake`]). This is the only
 //! crate that names a lock, an atomic, `Instant::now` or a thread park.
 //!
 //! **Never here:** anything that knows what a key is.
@@ -20,6 +20,7 @@
 pub mod clock;
 pub mod sync;
 pub mod thread;
+pub mod wake;
 
 /// Declares thread-local statics, in the syntax of [`std::thread_local!`], which it
 /// is on ordinary builds; under loom it is loom's, whose threads all share one OS thread.
