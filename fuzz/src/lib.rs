@@ -7,6 +7,7 @@
 
 pub mod blob;
 pub mod slab;
+pub mod table;
 
 /// A body: it panics when a promise is broken.
 pub type Body = fn(&[u8]);
@@ -16,4 +17,5 @@ pub type Body = fn(&[u8]);
 pub static BODIES: &[(&str, Body)] = &[
     ("blob", blob::run),
     ("slab", slab::run),
+    ("table", table::run),
 ];

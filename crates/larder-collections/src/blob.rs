@@ -67,8 +67,22 @@ pub struct Blob(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    Inline(InlineLen, [u8; INLINE]),
+    Inline(Inline),
     Shared(Arc<[u8]>),
+}
+
+/// One `Copy` struct, not two fields of the variant: it is copied as 24 bytes at once.
+#[derive(Clone, Copy)]
+struct Inline {
+    len: InlineLen,
+    bytes: [u8; INLINE],
+}
+
+impl Inline {
+    #[inline]
+    fn as_slice(&self) -> &[u8] {
+        &self.bytes[..self.len as usize]
+    }
 }
 
 /// A number up to 23 whose other values the compiler may use.
@@ -97,9 +111,9 @@ impl Blob {
     pub fn new(bytes: &[u8]) -> Self {
         match InlineLen::ALL.get(bytes.len()) {
             Some(&len) => {
-                let mut inline = [0; INLINE];
-                inline[..bytes.len()].copy_from_slice(bytes);
-                Self(Repr::Inline(len, inline))
+                let mut inline = Inline { len, bytes: [0; INLINE] };
+                inline.bytes[..bytes.len()].copy_from_slice(bytes);
+                Self(Repr::Inline(inline))
             }
             None => Self(Repr::Shared(Arc::from(bytes))),
         }
@@ -107,14 +121,14 @@ impl Blob {
 
     /// The blob of no bytes.
     pub const fn empty() -> Self {
-        Self(Repr::Inline(InlineLen::_0, [0; INLINE]))
+        Self(Repr::Inline(Inline { len: InlineLen::_0, bytes: [0; INLINE] }))
     }
 
     /// The bytes.
     #[inline]
     pub fn as_slice(&self) -> &[u8] {
         match &self.0 {
-            Repr::Inline(len, bytes) => &bytes[..*len as usize],
+            Repr::Inline(inline) => inline.as_slice(),
             Repr::Shared(bytes) => bytes,
         }
     }
@@ -123,7 +137,7 @@ impl Blob {
     #[inline]
     pub fn len(&self) -> usize {
         match &self.0 {
-            Repr::Inline(len, _) => *len as usize,
+            Repr::Inline(inline) => inline.len as usize,
             Repr::Shared(bytes) => bytes.len(),
         }
     }
@@ -131,7 +145,7 @@ impl Blob {
     /// True when there is no byte.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        matches!(self.0, Repr::Inline(InlineLen::_0, _))
+        matches!(self.0, Repr::Inline(Inline { len: InlineLen::_0, .. }))
     }
 
     /// True when the bytes need no allocation.
@@ -162,8 +176,11 @@ impl Blob {
     #[doc(hidden)]
     pub fn assert_valid(&self) {
         match &self.0 {
-            Repr::Inline(len, bytes) => {
-                assert!(bytes[*len as usize..].iter().all(|&byte| byte == 0), "a dirty tail");
+            Repr::Inline(inline) => {
+                assert!(
+                    inline.bytes[inline.len as usize..].iter().all(|&byte| byte == 0),
+                    "a dirty tail"
+                );
             }
             Repr::Shared(bytes) => assert!(bytes.len() > INLINE, "{} shared bytes", bytes.len()),
         }
@@ -244,8 +261,8 @@ impl PartialEq for Blob {
     fn eq(&self, other: &Self) -> bool {
         match (&self.0, &other.0) {
             // Whole arrays: their tails are zero, and a constant length needs no call.
-            (Repr::Inline(len, bytes), Repr::Inline(other_len, other_bytes)) => {
-                len == other_len && bytes == other_bytes
+            (Repr::Inline(inline), Repr::Inline(other)) => {
+                inline.len == other.len && inline.bytes == other.bytes
             }
             (Repr::Shared(bytes), Repr::Shared(other)) => bytes == other,
             _ => false,

@@ -8,3 +8,4 @@
 
 pub mod blob;
 pub mod slab;
+pub mod table;
