@@ -7,6 +7,7 @@
 
 pub mod blob;
 pub mod slab;
+pub mod sorted_set;
 pub mod table;
 
 /// A body: it panics when a promise is broken.
@@ -17,5 +18,6 @@ pub type Body = fn(&[u8]);
 pub static BODIES: &[(&str, Body)] = &[
     ("blob", blob::run),
     ("slab", slab::run),
+    ("sorted_set", sorted_set::run),
     ("table", table::run),
 ];

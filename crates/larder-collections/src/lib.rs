@@ -8,4 +8,5 @@
 
 pub mod blob;
 pub mod slab;
+pub mod sorted_set;
 pub mod table;
