@@ -5,7 +5,10 @@
 //! `fuzz_targets/` calls it), and as an ordinary test on stable Rust over the
 //! seeds and over random bytes (`tests/bodies.rs` walks [`BODIES`]).
 
+pub mod blob;
 pub mod slab;
+pub mod sorted_set;
+pub mod table;
 
 /// A body: it panics when a promise is broken.
 pub type Body = fn(&[u8]);
@@ -13,5 +16,8 @@ pub type Body = fn(&[u8]);
 /// Every body by the name of its target.
 #[rustfmt::skip]
 pub static BODIES: &[(&str, Body)] = &[
+    ("blob", blob::run),
     ("slab", slab::run),
+    ("sorted_set", sorted_set::run),
+    ("table", table::run),
 ];
