@@ -6,6 +6,7 @@
 //! seeds and over random bytes (`tests/bodies.rs` walks [`BODIES`]).
 
 pub mod slab;
+pub mod wheel;
 
 /// A body: it panics when a promise is broken.
 pub type Body = fn(&[u8]);
@@ -14,4 +15,5 @@ pub type Body = fn(&[u8]);
 #[rustfmt::skip]
 pub static BODIES: &[(&str, Body)] = &[
     ("slab", slab::run),
+    ("wheel", wheel::run),
 ];

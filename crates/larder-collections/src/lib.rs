@@ -7,3 +7,4 @@
 //! **Never here:** a lock, a clock, a key's meaning or a command.
 
 pub mod slab;
+pub mod wheel;
