@@ -5,6 +5,7 @@
 //! `fuzz_targets/` calls it), and as an ordinary test on stable Rust over the
 //! seeds and over random bytes (`tests/bodies.rs` walks [`BODIES`]).
 
+pub mod extended;
 pub mod slab;
 pub mod wheel;
 
@@ -14,6 +15,7 @@ pub type Body = fn(&[u8]);
 /// Every body by the name of its target.
 #[rustfmt::skip]
 pub static BODIES: &[(&str, Body)] = &[
+    ("extended", extended::run),
     ("slab", slab::run),
     ("wheel", wheel::run),
 ];

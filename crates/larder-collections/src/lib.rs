@@ -6,5 +6,6 @@
 //!
 //! **Never here:** a lock, a clock, a key's meaning or a command.
 
+pub mod extended;
 pub mod slab;
 pub mod wheel;
