@@ -6,9 +6,11 @@
 //! seeds and over random bytes (`tests/bodies.rs` walks [`BODIES`]).
 
 pub mod blob;
+pub mod extended;
 pub mod slab;
 pub mod sorted_set;
 pub mod table;
+pub mod wheel;
 
 /// A body: it panics when a promise is broken.
 pub type Body = fn(&[u8]);
@@ -17,7 +19,9 @@ pub type Body = fn(&[u8]);
 #[rustfmt::skip]
 pub static BODIES: &[(&str, Body)] = &[
     ("blob", blob::run),
+    ("extended", extended::run),
     ("slab", slab::run),
     ("sorted_set", sorted_set::run),
     ("table", table::run),
+    ("wheel", wheel::run),
 ];

@@ -7,6 +7,8 @@
 //! **Never here:** a lock, a clock, a key's meaning or a command.
 
 pub mod blob;
+pub mod extended;
 pub mod slab;
 pub mod sorted_set;
 pub mod table;
+pub mod wheel;

@@ -42,7 +42,8 @@ pub struct Slab<T, const CHUNK: usize = 256> {
     chunks: Vec<Chunk<T>>,
     open: Vec<u32>,
     len: usize,
-    released: usize,
+    /// How many chunks hold memory, the first (which grows by doubling) not counted.
+    whole: usize,
 }
 
 #[derive(Debug)]
@@ -57,7 +58,7 @@ struct Chunk<T> {
 impl<T, const CHUNK: usize> Default for Slab<T, CHUNK> {
     fn default() -> Self {
         const { assert!(CHUNK > 0 && CHUNK <= 1 << 15, "a cell's place in its chunk has 15 bits") };
-        Self { chunks: Vec::new(), open: Vec::new(), len: 0, released: 0 }
+        Self { chunks: Vec::new(), open: Vec::new(), len: 0, whole: 0 }
     }
 }
 
@@ -79,14 +80,8 @@ impl<T: Cell, const CHUNK: usize> Slab<T, CHUNK> {
 
     /// The bytes that the slab holds on the heap, itself not included.
     pub fn heap_bytes(&self) -> usize {
-        // A chunk but the first is allocated whole.
-        let cells: usize = match self.chunks.first() {
-            None => 0,
-            Some(first) => {
-                let whole = self.chunks.len() - 1 - self.released;
-                first.cells.capacity() + whole * CHUNK
-            }
-        };
+        let first = self.chunks.first().map_or(0, |first| first.cells.capacity());
+        let cells = first + self.whole * CHUNK;
         cells * size_of::<T>()
             + self.chunks.capacity() * size_of::<Chunk<T>>()
             + self.open.capacity() * size_of::<u32>()
@@ -112,7 +107,7 @@ impl<T: Cell, const CHUNK: usize> Slab<T, CHUNK> {
         } else {
             if chunk.cells.capacity() == 0 && at > 0 {
                 chunk.cells.reserve_exact(CHUNK);
-                self.released -= 1;
+                self.whole += 1;
             }
             chunk.cells.push(value);
             chunk.cells.len() - 1
@@ -142,7 +137,7 @@ impl<T: Cell, const CHUNK: usize> Slab<T, CHUNK> {
         if chunk.live == 0 {
             chunk.cells = Vec::new();
             chunk.free = NONE;
-            self.released += usize::from(at > 0);
+            self.whole -= usize::from(at > 0);
         }
         if !chunk.is_open {
             chunk.is_open = true;
@@ -168,6 +163,38 @@ impl<T: Cell, const CHUNK: usize> Slab<T, CHUNK> {
         })
     }
 
+    /// The id of any value, each as likely. O(1) expected while an eighth or more of the cells below
+    /// [`id_bound`](Self::id_bound) are occupied; else up to O(chunks), by counting.
+    pub fn random(&self, rng: &mut fastrand::Rng) -> Option<u32> {
+        /// Draws before counting is cheaper; an eighth full, one in 5000 calls needs more.
+        const DRAWS: u32 = 64;
+        if self.len == 0 {
+            return None;
+        }
+        for _ in 0..DRAWS {
+            let id = rng.u32(..self.id_bound());
+            if self.get(id).is_some() {
+                return Some(id);
+            }
+        }
+        Some(self.nth(rng.usize(..self.len)))
+    }
+
+    /// The id of the `nth` value in the order of ids, of which there must be more than `nth`.
+    fn nth(&self, mut nth: usize) -> u32 {
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let live = usize::from(chunk.live);
+            if nth < live {
+                let mut cells =
+                    chunk.cells.iter().enumerate().filter(|(_, v)| v.vacancy().is_none());
+                let (cell, _) = cells.nth(nth).expect("`live` counts the occupied cells");
+                return (at * CHUNK + cell) as u32;
+            }
+            nth -= live;
+        }
+        unreachable!("`len` counts the values of all chunks")
+    }
+
     /// Drops whole chunks of values, the last first, until at least `count` values are gone or
     /// none is left; returns how many went. For dismantling a large slab in bounded steps: ids in
     /// the chunks that went are vacant afterwards.
@@ -177,8 +204,9 @@ impl<T: Cell, const CHUNK: usize> Slab<T, CHUNK> {
             && let Some(chunk) = self.chunks.pop()
         {
             gone += usize::from(chunk.live);
-            self.released -= usize::from(chunk.live == 0 && !self.chunks.is_empty());
             self.len -= usize::from(chunk.live);
+            // Not the first chunk, nor one that was given back.
+            self.whole -= usize::from(!self.chunks.is_empty() && chunk.live > 0);
         }
         // Only chunks that still stand may be open.
         let left = self.chunks.len() as u32;
@@ -219,9 +247,9 @@ impl<T: Cell, const CHUNK: usize> Slab<T, CHUNK> {
             assert_eq!(chunk.is_open, live < CHUNK);
             len += live;
         }
-        let released = self.chunks.iter().skip(1).filter(|chunk| chunk.live == 0).count();
-        assert_eq!(released, self.released);
         assert_eq!(len, self.len);
+        let whole = self.chunks.iter().skip(1).filter(|chunk| chunk.live > 0).count();
+        assert_eq!(whole, self.whole);
     }
 }
 
@@ -297,6 +325,27 @@ mod tests {
         }
         assert_eq!(slab.heap_bytes(), 0);
         slab.assert_valid();
+    }
+
+    #[test]
+    fn a_random_value_is_any_of_them_with_equal_chance() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut slab = Slab::default();
+        assert_eq!(slab.random(&mut rng), None);
+        let ids: Vec<u32> = (0..20_000).map(|n| slab.insert(n)).collect();
+        // Dense: every cell; sparse: five far apart, which takes counting.
+        for keep in [1, 4_000] {
+            ids.iter().filter(|&&id| id % keep != 0).for_each(|&id| {
+                slab.remove(id);
+            });
+            let mut drawn = BTreeMap::<u32, u32>::new();
+            let draws = 20 * slab.len().max(500) as u32;
+            (0..draws).for_each(|_| *drawn.entry(slab.random(&mut rng).unwrap()).or_default() += 1);
+            assert!(drawn.keys().all(|&id| slab.get(id).is_some()));
+            let mean = draws / slab.len() as u32;
+            assert_eq!(drawn.len(), slab.len(), "none is left out of 20 draws each");
+            assert!(drawn.values().all(|&n| n < 3 * mean), "{drawn:?}");
+        }
     }
 
     #[test]
