@@ -6,6 +6,7 @@
 //! seeds and over random bytes (`tests/bodies.rs` walks [`BODIES`]).
 
 pub mod glob;
+pub mod rope;
 pub mod slab;
 
 /// A body: it panics when a promise is broken.
@@ -15,5 +16,6 @@ pub type Body = fn(&[u8]);
 #[rustfmt::skip]
 pub static BODIES: &[(&str, Body)] = &[
     ("glob", glob::run),
+    ("rope", rope::run),
     ("slab", slab::run),
 ];

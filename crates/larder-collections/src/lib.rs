@@ -7,4 +7,5 @@
 //! **Never here:** a lock, a clock, a key's meaning or a command.
 
 pub mod glob;
+pub mod rope;
 pub mod slab;
