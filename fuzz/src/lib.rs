@@ -7,6 +7,8 @@
 
 pub mod blob;
 pub mod extended;
+pub mod glob;
+pub mod rope;
 pub mod slab;
 pub mod sorted_set;
 pub mod table;
@@ -20,6 +22,8 @@ pub type Body = fn(&[u8]);
 pub static BODIES: &[(&str, Body)] = &[
     ("blob", blob::run),
     ("extended", extended::run),
+    ("glob", glob::run),
+    ("rope", rope::run),
     ("slab", slab::run),
     ("sorted_set", sorted_set::run),
     ("table", table::run),

@@ -8,6 +8,8 @@
 
 pub mod blob;
 pub mod extended;
+pub mod glob;
+pub mod rope;
 pub mod slab;
 pub mod sorted_set;
 pub mod table;
