@@ -222,7 +222,6 @@ impl<T: Cell, const CHUNK: usize> Slab<T, CHUNK> {
         let at = self.chunks.len();
         assert!(at < u32::MAX as usize / CHUNK, "a slab has at most 2^32 cells");
         self.chunks.push(Chunk { cells: Vec::new(), live: 0, free: NONE, is_open: true });
-        self.released += usize::from(at > 0);
         self.open.push(at as u32);
         at
     }
