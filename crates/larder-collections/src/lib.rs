@@ -6,4 +6,5 @@
 //!
 //! **Never here:** a lock, a clock, a key's meaning or a command.
 
+pub mod eviction;
 pub mod slab;
