@@ -175,7 +175,8 @@ impl Keyspace {
             let state = shard.state.read();
             state.assert_valid(self);
             weight += if self.weighs_bytes { state.bytes } else { state.table.len() as u64 };
-            if let Some(least) = state.wheel.next() {
+            let least = state.table.iter().filter_map(|entry| state.deadline(entry)).min();
+            if let Some(least) = least {
                 assert!(shard.next_due().is_some_and(|due| due <= least), "a deadline is missed");
             }
         }
