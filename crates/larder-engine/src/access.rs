@@ -153,7 +153,9 @@ impl<'e> Access<'_, 'e> {
             Self::Within(txn, namespace) => {
                 let keyspace = txn.keyspace(namespace)?;
                 txn.need(keyspace, room)?;
-                change(txn, namespace)
+                // The closure may go on after an error, and so nothing may be left of it.
+                let before = txn.savepoint();
+                change(txn, namespace).inspect_err(|_| txn.roll_back_to(before))
             }
         }
     }
@@ -202,7 +204,14 @@ impl Namespace {
         }
         drop(state);
         // The key lapsed, or is owed to its waiters: that takes the lock for writing.
-        self.update(key, Room::Shrinks, |slot| read(slot.value()))
+        self.update(key, Room::Shrinks, |slot| {
+            match slot.exists() {
+                true => shard.hit(),
+                false => shard.missed(),
+            }
+            slot.accessed();
+            read(slot.value())
+        })
     }
 
     #[inline]

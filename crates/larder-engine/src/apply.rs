@@ -61,7 +61,7 @@ fn apply(slot: &mut Slot<'_>, effect: &Effect) -> Result<()> {
             }
             string::write_range(slot, at, bytes).map(drop)
         }
-        Effect::Members { changes, .. } => slot.edit_set(EventKind::MemberAdded, |edit| {
+        Effect::Members { changes, .. } => slot.edit_set(EventKind::MemberAdded, 0, |edit| {
             for (member, score) in changes {
                 match score {
                     Some(score) => _ = edit.insert(member, *score),

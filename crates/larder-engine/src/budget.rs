@@ -24,6 +24,8 @@ struct State {
     unit: Unit,
     limit: AtomicU64,
     used: AtomicU64,
+    /// Namespaces that have it.
+    tenants: AtomicU64,
 }
 
 /// What a budget counts.
@@ -45,7 +47,8 @@ impl Budget {
     }
 
     fn of(unit: Unit, limit: u64) -> Self {
-        Self(Arc::new(State { unit, limit: limit.into(), used: AtomicU64::new(0) }))
+        let (used, tenants) = (AtomicU64::new(0), AtomicU64::new(0));
+        Self(Arc::new(State { unit, limit: limit.into(), used, tenants }))
     }
 
     /// The limit, in the budget's unit.
@@ -70,6 +73,16 @@ impl Budget {
 
     pub(crate) fn unit(&self) -> Unit {
         self.0.unit
+    }
+
+    /// Counts one more namespace that has it.
+    pub(crate) fn join(&self) {
+        self.0.tenants.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// True when several namespaces have had it.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.0.tenants.load(Ordering::Relaxed) > 1
     }
 
     pub(crate) fn is_over(&self) -> bool {

@@ -270,10 +270,7 @@ impl Larder {
     ) -> Result<R, E> {
         let core = &self.live.core;
         core.enter()?;
-        let result = core.run(|txn| closure(txn));
-        // What a closure grew is trimmed when nothing is locked any more.
-        core.keyspaces().for_each(|keyspace| core.trim(keyspace));
-        result
+        core.run(|txn| closure(txn))
     }
 
     /// A watch over no key yet.
@@ -323,6 +320,7 @@ impl Larder {
             namespaces: core.keyspaces().map(NamespaceStats::of).collect(),
             dropping: core.graveyard.waiting(),
             listener_panics: core.outbox.panics(),
+            drop_panics: core.graveyard.panics(),
         }
     }
 
@@ -332,9 +330,9 @@ impl Larder {
     }
 
     /// Closes the engine for every handle: waiters get [`Error::Closed`], and so does every later
-    /// operation. Closing twice is closing once.
+    /// operation. Closing twice is closing once. Inside a transaction it takes effect after it.
     pub fn close(&self) {
-        self.live.core.close();
+        self.live.core.when_outside(Core::close);
     }
 }
 
@@ -483,6 +481,7 @@ impl Core {
         let Some(crowd) = &mut state.crowd else { return };
         f(crowd);
         let emptied = if crowd.is_empty() { state.crowd.take() } else { None };
+        shard.show(&mut state);
         drop(state);
         drop(emptied);
     }
@@ -522,7 +521,9 @@ impl Core {
                 self.deferred.count.store(0, Ordering::Relaxed);
                 std::mem::take(&mut *jobs)
             };
-            jobs.into_iter().for_each(|job| job(self));
+            for job in jobs {
+                inside::quietly(|| job(self));
+            }
         }
     }
 

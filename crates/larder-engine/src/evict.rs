@@ -155,16 +155,25 @@ impl Core {
     #[cold]
     fn evict_until_kept(&self, keyspace: &Keyspace, budget: &Budget) -> Result<()> {
         while budget.is_over() {
-            // Its own entries first, then those of the namespaces that share the budget.
-            let sharers = self.keyspaces().filter(|other| {
-                other.id != keyspace.id && other.budget().is_some_and(|b| b.is(budget))
-            });
-            let mut tenants = std::iter::once(keyspace).chain(sharers);
-            if !tenants.any(|tenant| self.evict_one(tenant)) && budget.is_over() {
+            // Its own entries first, then those of the namespaces that share the budget. But its
+            // only entry is the one that has just been written: a newcomer could never grow.
+            let is_gone = match budget.is_shared() && keyspace.has_one_at_most() {
+                true => self.evict_from_others(keyspace, budget) || self.evict_one(keyspace),
+                false => self.evict_one(keyspace) || self.evict_from_others(keyspace, budget),
+            };
+            if !is_gone && budget.is_over() {
                 return Err(Error::OverBudget { used: budget.used(), limit: budget.limit() });
             }
         }
         Ok(())
+    }
+
+    /// Evicts one entry of another namespace that shares the budget.
+    fn evict_from_others(&self, keyspace: &Keyspace, budget: &Budget) -> bool {
+        self.keyspaces()
+            .filter(|other| other.id != keyspace.id)
+            .filter(|other| other.budget().is_some_and(|b| b.is(budget)))
+            .any(|other| self.evict_one(other))
     }
 
     /// Evicts one entry of the namespace; false when there is none that may go.

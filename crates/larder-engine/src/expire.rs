@@ -6,6 +6,8 @@
 //!
 //! A deadline `d` (in milliseconds) is passed when `now > d`, so entries due at `d` go at `d + 1`.
 
+use std::time::Duration;
+
 use larder_base::clock::Time;
 use larder_base::wake::Wake;
 use larder_collections::wheel::Advance;
@@ -24,9 +26,10 @@ impl Core {
     pub(crate) fn next_due(&self) -> Option<Time> {
         let entries = self.keyspaces().flat_map(|keyspace| keyspace.shards.iter());
         let entry = entries.filter_map(|shard| shard.next_due()).min();
-        // Passed means later than the deadline, in its own unit.
-        let entry = entry.map(|due| Time::from_millis(due.saturating_add(1)));
-        let wait = self.timers.next().map(|due| Time::from_nanos(due.as_nanos().saturating_add(1)));
+        // Passed means later than the deadline, in its own unit; one at the end of time never is.
+        let end_ms = Time::MAX.as_millis();
+        let entry = entry.filter(|&due| due < end_ms).map(|due| Time::from_millis(due + 1));
+        let wait = self.timers.next().and_then(|due| due.checked_add(Duration::from_nanos(1)));
         entry.into_iter().chain(wait).min()
     }
 

@@ -9,8 +9,9 @@
 use std::collections::VecDeque;
 
 use larder_base::sync::Mutex;
-use larder_base::sync::atomic::{AtomicUsize, Ordering};
+use larder_base::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
+use crate::inside;
 use crate::value::Value;
 
 /// Elements freed by one write: some ten microseconds.
@@ -22,6 +23,7 @@ pub(crate) struct Graveyard {
     large: Mutex<VecDeque<Value>>,
     /// How many stand in `large`, so that a write need not take its lock to see that none does.
     waiting: AtomicUsize,
+    panics: AtomicU64,
 }
 
 impl Graveyard {
@@ -41,7 +43,10 @@ impl Graveyard {
                 large.push_back(value);
                 self.waiting.store(large.len(), Ordering::Relaxed);
             }
-            // Any other is dropped here, and it may enter the engine.
+            // Any other is dropped here. It may enter the engine, and a panic of it is its own.
+            else if inside::quietly(|| drop(value)) {
+                self.panics.fetch_add(1, Ordering::Relaxed);
+            }
         }
         self.step(STEP);
     }
@@ -62,6 +67,11 @@ impl Graveyard {
     /// How many large values are not freed yet.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
+    }
+
+    /// How many values panicked when they were dropped.
+    pub(crate) fn panics(&self) -> u64 {
+        self.panics.load(Ordering::Relaxed)
     }
 
     fn pop(&self) -> Option<Value> {

@@ -46,6 +46,11 @@ pub(crate) fn outside() -> Result<()> {
     if place() == Place::Transaction { Err(Error::InsideTransaction) } else { Ok(()) }
 }
 
+/// Runs code of the program's that must not disturb anybody; true when it panicked.
+pub(crate) fn quietly(f: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(f)).map_err(discard_panic).is_err()
+}
+
 /// Drops what a caught panic carried; its own `Drop` may panic again, which is where it ends.
 pub(crate) fn discard_panic(panic: Box<dyn Any + Send>) {
     if let Err(again) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {

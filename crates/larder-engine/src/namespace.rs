@@ -15,8 +15,10 @@ use crate::engine::{Core, Live};
 use crate::error::{Error, Result};
 use crate::evict::{Eviction, Evictor};
 use crate::groups::{Counters, Keys, Leases, Objects, SortedSets, Strings};
+use crate::inside;
 use crate::shard::Shard;
 use crate::stats::NamespaceStats;
+use crate::value::Value;
 
 /// How a namespace behaves. Given once, when it is made.
 ///
@@ -99,6 +101,7 @@ impl Keyspace {
         now_ms: u64,
     ) -> Self {
         let shard_bits = shards.next_power_of_two().trailing_zeros();
+        options.budget.iter().for_each(Budget::join);
         Self {
             id,
             name,
@@ -164,8 +167,17 @@ impl Keyspace {
         Ok(())
     }
 
+    /// True when it holds one key or none. O(1) as a rule.
+    pub(crate) fn has_one_at_most(&self) -> bool {
+        let mut keys = 0;
+        self.shards.iter().all(|shard| {
+            keys += shard.keys();
+            keys <= 1
+        })
+    }
+
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.state.read().table.len()).sum()
+        self.shards.iter().map(|shard| shard.keys() as usize).sum()
     }
 
     /// Checks every shard's invariants. For tests only: O(n).
@@ -182,6 +194,20 @@ impl Keyspace {
         }
         if let Some(evictor) = &self.evictor {
             evictor.assert_valid(self.len(), weight);
+        }
+    }
+}
+
+/// What is left when the engine goes: a value's `Drop` that panics keeps no other from being
+/// dropped, and ends no process.
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        for shard in &mut self.shards {
+            shard.state.get_mut().table.pop_some(usize::MAX, |entry| {
+                if let Value::Object(object) = entry.value {
+                    inside::quietly(|| drop(object));
+                }
+            });
         }
     }
 }
@@ -243,7 +269,8 @@ impl Namespace {
         Objects(self.access())
     }
 
-    /// The number of keys. O(shards). Keys past their deadline that nobody reclaimed yet count.
+    /// The number of keys, as committed. O(shards), without a lock. Keys past their deadline that
+    /// nobody reclaimed yet count.
     pub fn len(&self) -> usize {
         self.keyspace.len()
     }

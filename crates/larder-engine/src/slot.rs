@@ -12,6 +12,7 @@ use larder_collections::table::Spot;
 
 use crate::effect::{Content, Effect};
 use crate::engine::Core;
+use crate::entry::{ENTRY_BYTES, TIMER_BYTES};
 use crate::error::{Error, Result};
 use crate::event::EventKind;
 use crate::namespace::Keyspace;
@@ -79,10 +80,6 @@ impl<'t> Slot<'t> {
         self.spot.is_some()
     }
 
-    pub(crate) fn keyspace(&self) -> &'t Keyspace {
-        self.keyspace
-    }
-
     pub(crate) fn core(&self) -> &'t Core {
         self.core
     }
@@ -116,6 +113,14 @@ impl<'t> Slot<'t> {
         }
     }
 
+    /// Removes what was just put here with a deadline that had passed already. Unlike a
+    /// [lapse](Self::lapse) it is a part of the transaction, and taken back with it.
+    pub(crate) fn lapse_if_past(&mut self) {
+        if self.deadline().is_some_and(|due| self.now().as_millis() > due) {
+            self.remove(EventKind::Expired);
+        }
+    }
+
     #[cold]
     fn lapse_now(&mut self) {
         let spot = self.spot.take().expect("an entry with a deadline");
@@ -131,10 +136,16 @@ impl<'t> Slot<'t> {
     ///
     /// [`Error::EntryTooLarge`] where eviction could never make room for it.
     pub(crate) fn put(&mut self, value: Value, due: Due, event: EventKind) -> Result<()> {
-        self.keyspace.check_weight(|| {
-            let key = Blob::heap_bytes_of(self.key.len()) as u64;
-            crate::entry::ENTRY_BYTES + key + value.heap_bytes()
-        })?;
+        let is_timed = match due {
+            Due::At(_) => true,
+            Due::Keep => self.deadline().is_some(),
+            Due::Never => false,
+        };
+        if let Err(error) = self.check_fits(value.heap_bytes(), is_timed) {
+            // Its `Drop` may be the program's: not here, under the lock.
+            self.cx.bury(value);
+            return Err(error);
+        }
         match self.spot {
             Some(spot) => {
                 let was_due = self.deadline();
@@ -187,15 +198,20 @@ impl<'t> Slot<'t> {
         Some(Lifted { value, due, at: self.at, key: self.key.into() })
     }
 
+    /// `Err` for a value, with or without a deadline, that eviction could never make room for here.
+    pub(crate) fn check_fits(&self, value_bytes: u64, is_timed: bool) -> Result<()> {
+        self.keyspace.check_weight(|| bytes_of(self.key, value_bytes, is_timed))
+    }
+
     /// Lets the key hold what was lifted elsewhere, with its deadline.
     pub(crate) fn land(&mut self, lifted: Lifted) {
         let Lifted { value, due, at, key } = lifted;
         let was = self.unlink();
-        let (undoable, now) = (self.cx.is_undoable, || 0);
+        let now = || self.cx.now(&self.core.clock).as_millis();
         let spot = self.state.insert(self.keyspace, self.hash, self.key.into(), value, now);
         self.spot = Some(spot);
         self.file(due);
-        if undoable {
+        if self.cx.is_undoable {
             self.undo(Step::Moved { from_at: at, from_key: key, due, was });
         } else if let Some((value, _)) = was {
             self.cx.bury(value);
@@ -240,12 +256,23 @@ impl<'t> Slot<'t> {
             unreachable!("the caller saw a rope")
         };
         let before = rope.heap_bytes() as u64;
+        let end = at.saturating_add(bytes.len());
+        let on_probation = self.keyspace.check_weight(|| most(before, end)).is_err();
         // The copy shares every block; the write below clones the blocks that it changes.
-        let saved = self.cx.is_undoable.then(|| rope.clone());
+        let saved = (self.cx.is_undoable || on_probation).then(|| rope.clone());
         rope.write(at, bytes);
         let (len, after) = (rope.len(), rope.heap_bytes() as u64);
+        if on_probation && after > before {
+            let fits = self.keyspace.check_weight(|| bytes_of(self.key, after, due.is_some()));
+            if let Err(error) = fits {
+                *rope = saved.expect("a change on probation is saved");
+                let restored = rope.heap_bytes() as u64;
+                self.state.resized(self.keyspace, spot, before, restored);
+                return Err(error);
+            }
+        }
         self.state.resized(self.keyspace, spot, before, after);
-        if let Some(saved) = saved {
+        if let (Some(saved), true) = (saved, self.cx.is_undoable) {
             self.undo(Step::Entry(Some((Value::Rope(saved), due))));
         }
         self.notice(Some(event), false, |key| Effect::Write {
@@ -257,15 +284,16 @@ impl<'t> Slot<'t> {
     }
 
     /// Changes a sorted set member by member. A missing key is an empty set; a set that is empty
-    /// afterwards is a missing key.
+    /// afterwards is a missing key. `growth` is about how many bytes it adds, 0 if none.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongKind`], and whatever `edit` returns; an error of `edit` keeps what it changed
-    /// before, so it checks first and changes then.
+    /// [`Error::WrongKind`], [`Error::EntryTooLarge`], and whatever `edit` returns; an error of
+    /// `edit` keeps what it changed before, so it checks first and changes then.
     pub(crate) fn edit_set<R>(
         &mut self,
         event: EventKind,
+        growth: usize,
         edit: impl FnOnce(&mut SetEdit<'_>) -> Result<R>,
     ) -> Result<R> {
         let (undoable, recorded) = (self.cx.is_undoable, self.wants_effect());
@@ -285,12 +313,23 @@ impl<'t> Slot<'t> {
             return Err(Error::WrongKind { expected: Kind::SortedSet, found });
         };
         let before = set.heap_bytes() as u64;
-        let mut editing = SetEdit::new(set, undoable, recorded);
+        // Where a set can come near to what its budget can hold at all, its growth is on probation.
+        let on_probation =
+            growth > 0 && self.keyspace.check_weight(|| most(before, growth)).is_err();
+        let mut editing = SetEdit::new(set, undoable || on_probation, recorded);
         let result = edit(&mut editing);
         let SetEdit { was, changes, is_changed, .. } = editing;
         let (after, is_empty) = (set.heap_bytes() as u64, set.is_empty());
         if !is_changed {
             return result;
+        }
+        if on_probation && after > before {
+            let fits =
+                self.keyspace.check_weight(|| bytes_of(self.key, after, self.deadline().is_some()));
+            if let Err(error) = fits {
+                self.restore_set(spot, before, &was);
+                return Err(error);
+            }
         }
         self.state.resized(self.keyspace, spot, before, after);
         if undoable {
@@ -304,6 +343,23 @@ impl<'t> Slot<'t> {
             self.event_only(EventKind::Deleted);
         }
         result
+    }
+
+    /// Takes an edit back that would have made the set larger than its budget.
+    fn restore_set(&mut self, spot: Spot, before: u64, was: &[(Blob, Option<f64>)]) {
+        let Value::SortedSet(set) = &mut self.state.table.at_mut(spot).value else {
+            unreachable!("the caller edited a sorted set")
+        };
+        restore_members(set, was);
+        // Grown and shrunk again it would keep the room that it must not have.
+        let mut fresh = SortedSet::new();
+        for (member, score) in set.iter() {
+            fresh.insert(member, score);
+        }
+        let after = fresh.heap_bytes() as u64;
+        let grown = std::mem::replace(&mut **set, fresh);
+        self.cx.bury(Value::SortedSet(Box::new(grown)));
+        self.state.resized(self.keyspace, spot, before, after);
     }
 
     /// Leaves a notice that only listeners hear.
@@ -447,6 +503,28 @@ impl<'s> SetEdit<'s> {
             self.changes.push((member.into(), is));
         }
     }
+}
+
+/// Gives members the scores that they had before an edit: last change first.
+pub(crate) fn restore_members(set: &mut SortedSet, was: &[(Blob, Option<f64>)]) {
+    for (member, score) in was.iter().rev() {
+        match score {
+            Some(score) => _ = set.insert(member, *score),
+            None => _ = set.remove(member),
+        }
+    }
+}
+
+/// More than a set of `before` bytes will have after growing by about so many, whichever form it
+/// takes.
+fn most(before: u64, growth: usize) -> u64 {
+    before.saturating_add(growth as u64).saturating_mul(4).saturating_add(4096)
+}
+
+/// What an entry of this key is charged, in bytes, with a value of so many.
+fn bytes_of(key: &[u8], value: u64, is_timed: bool) -> u64 {
+    let timer = if is_timed { TIMER_BYTES } else { 0 };
+    ENTRY_BYTES + Blob::heap_bytes_of(key.len()) as u64 + value + timer
 }
 
 /// The whole value as an effect carries it; `None` for what cannot be recorded.

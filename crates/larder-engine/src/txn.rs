@@ -73,6 +73,9 @@ pub struct Txn<'e> {
     held: SmallVec<[Held<'e>; 1]>,
     cx: Cx,
     want: Want<'e>,
+    /// Namespaces that had room when the transaction first grew them: what it makes too much
+    /// itself is evicted when it has ended, as for any write that crosses a limit.
+    growing: SmallVec<[u32; 1]>,
     /// The one key whose waiters this transaction serves, and so may touch although it is owed.
     serving: Option<(u32, Blob)>,
 }
@@ -113,6 +116,13 @@ pub(crate) struct Notice {
     pub(crate) lapsed: bool,
 }
 
+/// A point in a transaction: how many undo steps and notices there were.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Savepoint {
+    undo: usize,
+    notices: usize,
+}
+
 /// Why a transaction has to start again.
 #[derive(Debug)]
 enum Want<'e> {
@@ -131,6 +141,8 @@ pub(crate) struct After {
     pub(crate) wakes: Vec<Wake>,
     pub(crate) grave: Vec<Value>,
     undo: Vec<Undo>,
+    /// Namespaces that grew, whose budgets are to be kept.
+    grew: SmallVec<[u32; 1]>,
     has_events: bool,
     settle: Option<u64>,
 }
@@ -167,6 +179,7 @@ impl<'e> Txn<'e> {
                 least_due: u64::MAX,
             },
             want: Want::Nothing,
+            growing: SmallVec::new(),
             serving: None,
         }
     }
@@ -256,16 +269,24 @@ impl<'e> Txn<'e> {
         self.cx.is_replaying = true;
     }
 
-    /// Refuses to grow a namespace that is over its budget; where something may be evicted, the
-    /// transaction starts again after that.
+    /// Refuses to grow a namespace whose budget was over before this transaction; where something
+    /// may be evicted, the transaction starts again after that.
     pub(crate) fn need(&mut self, keyspace: &'e Keyspace, room: Room) -> Result<()> {
-        match keyspace.budget() {
-            Some(budget) if room == Room::Grows && budget.is_over() && !self.cx.is_replaying => {
-                self.want = Want::Room(keyspace);
-                Err(Error::Restart)
-            }
-            _ => Ok(()),
+        let Some(budget) = keyspace.budget() else { return Ok(()) };
+        let id = keyspace.id;
+        if room == Room::Shrinks || self.cx.is_replaying || self.growing.contains(&id) {
+            return Ok(());
         }
+        if !matches!(self.want, Want::Nothing) {
+            return Err(Error::Restart);
+        }
+        let shares = |id: &u32| self.core.keyspace(*id).budget().is_some_and(|b| b.is(budget));
+        if budget.is_over() && !self.growing.iter().any(shares) {
+            self.want = Want::Room(keyspace);
+            return Err(Error::Restart);
+        }
+        self.growing.push(id);
+        Ok(())
     }
 
     /// The place of `key`, in its locked shard; an entry past its deadline is gone.
@@ -336,10 +357,26 @@ impl<'e> Txn<'e> {
         (held.keyspace, held.shard, &mut held.state, &mut self.cx)
     }
 
+    /// Where the transaction stands, to be [taken back to](Self::roll_back_to).
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        Savepoint { undo: self.cx.undo.len(), notices: self.cx.notices.len() }
+    }
+
     /// Takes every change back, but for keys that lapsed.
     pub(crate) fn roll_back(&mut self) {
-        self.cx.notices.retain(|notice| notice.lapsed);
-        while let Some(undo) = self.cx.undo.pop() {
+        self.roll_back_to(Savepoint { undo: 0, notices: 0 });
+    }
+
+    /// Takes back what was changed since, but for keys that lapsed.
+    pub(crate) fn roll_back_to(&mut self, since: Savepoint) {
+        let mut place = 0;
+        self.cx.notices.retain(|notice| {
+            place += 1;
+            place <= since.notices || notice.lapsed
+        });
+        while self.cx.undo.len() > since.undo
+            && let Some(undo) = self.cx.undo.pop()
+        {
             match undo.step {
                 Step::Moved { from_at, from_key, due, was } => {
                     // Back to where it came from; then the target gets back what it held.
@@ -358,7 +395,8 @@ impl<'e> Txn<'e> {
 
     fn undo(&mut self, undo: Undo) {
         let held = &mut self.held[undo.at];
-        undo.apply(held.keyspace, &mut held.state, &mut self.cx.grave);
+        let now_ms = self.cx.now(&self.core.clock).as_millis();
+        undo.apply(held.keyspace, &mut held.state, &mut self.cx.grave, now_ms);
     }
 
     /// Announces the changes and unlocks. What is left to do comes back in `after`.
@@ -367,8 +405,8 @@ impl<'e> Txn<'e> {
         if !self.cx.notices.is_empty() {
             self.announce(after);
         }
-        for held in self.held.drain(..) {
-            drop(held);
+        for mut held in self.held.drain(..) {
+            held.keyspace.shards[held.shard as usize].show(&mut held.state);
         }
         if self.cx.least_due != u64::MAX {
             self.core.nudge(std::mem::replace(&mut self.cx.least_due, u64::MAX));
@@ -420,16 +458,28 @@ impl Drop for Txn<'_> {
     }
 }
 
+/// Does what the thread put off until it has nothing locked, when this is dropped.
+struct Afterwards<'e>(&'e Core);
+
+impl Drop for Afterwards<'_> {
+    fn drop(&mut self) {
+        self.0.do_deferred();
+    }
+}
+
 impl Core {
     /// Runs a closure as one transaction; see [`Txn`].
     pub(crate) fn run<'e, R, E: From<Error>>(
         &'e self,
         mut closure: impl FnMut(&mut Txn<'e>) -> Result<R, E>,
     ) -> Result<R, E> {
+        // Also when the closure panics.
+        let _afterwards = Afterwards(self);
         let mut after = After::default();
         let result = self.run_into(&mut after, &mut closure);
+        let grew = std::mem::take(&mut after.grew);
         self.conclude(after);
-        self.do_deferred();
+        grew.into_iter().for_each(|id| self.trim(self.keyspace(id)));
         result
     }
 
@@ -440,8 +490,10 @@ impl Core {
         closure: &mut impl FnMut(&mut Txn<'e>) -> Result<R, E>,
     ) -> Result<R, E> {
         let mut plan = BTreeSet::new();
+        let mut growing = SmallVec::new();
         for restarts in 0.. {
             let mut txn = Txn::new(self, true);
+            txn.growing.clone_from(&growing);
             for &(id, shard) in &plan {
                 txn.hold(self.keyspace(id), shard).expect("an ascending plan can be waited for");
             }
@@ -451,6 +503,7 @@ impl Core {
             };
             let want = std::mem::replace(&mut txn.want, Want::Nothing);
             if outcome.is_ok() && matches!(want, Want::Nothing) {
+                after.grew.append(&mut txn.growing);
                 txn.commit(after);
                 return outcome;
             }
@@ -461,7 +514,10 @@ impl Core {
                 Want::Nothing => return outcome,
                 Want::Shard(keyspace, shard) => _ = plan.insert((keyspace.id, shard)),
                 Want::Serve(keyspace, key) => self.serve_now(keyspace, key),
-                Want::Room(keyspace) => self.make_room(keyspace).map_err(E::from)?,
+                Want::Room(keyspace) => {
+                    self.make_room(keyspace).map_err(E::from)?;
+                    growing.push(keyspace.id);
+                }
             }
             if restarts >= PATIENCE {
                 let ids: BTreeSet<u32> = plan.iter().map(|&(id, _)| id).collect();

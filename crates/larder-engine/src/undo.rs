@@ -8,6 +8,7 @@ use larder_collections::blob::Blob;
 
 use crate::namespace::Keyspace;
 use crate::shard::ShardState;
+use crate::slot::restore_members;
 use crate::value::Value;
 
 /// One step back.
@@ -32,7 +33,13 @@ pub(crate) enum Step {
 }
 
 impl Undo {
-    pub(crate) fn apply(self, ks: &Keyspace, state: &mut ShardState, grave: &mut Vec<Value>) {
+    pub(crate) fn apply(
+        self,
+        ks: &Keyspace,
+        state: &mut ShardState,
+        grave: &mut Vec<Value>,
+        now_ms: u64,
+    ) {
         let hash = ks.hash(&self.key);
         let spot = state.locate(hash, &self.key);
         match self.step {
@@ -41,8 +48,8 @@ impl Undo {
                     grave.push(state.take(ks, hash, spot).0.value);
                 }
                 if let Some((value, due)) = was {
-                    // The access bits start anew: a roll-back is rare and recency is a hint.
-                    let spot = state.insert(ks, hash, self.key, value, || 0);
+                    // The access bits start anew, as of now: a roll-back is rare and recency a hint.
+                    let spot = state.insert(ks, hash, self.key, value, || now_ms);
                     state.set_deadline(ks, hash, spot, due);
                 }
             }
@@ -58,12 +65,7 @@ impl Undo {
                     unreachable!("members stand in a sorted set")
                 };
                 let before = set.heap_bytes() as u64;
-                for (member, score) in members.iter().rev() {
-                    match score {
-                        Some(score) => _ = set.insert(member, *score),
-                        None => _ = set.remove(member),
-                    }
-                }
+                restore_members(set, &members);
                 let after = set.heap_bytes() as u64;
                 state.resized(ks, spot, before, after);
             }

@@ -59,9 +59,13 @@ struct Weighed<T: ?Sized> {
 }
 
 impl Object {
-    /// Wraps `value`, which weighs `weight` bytes in a budget.
+    /// The greatest weight, half a tebibyte: no sum of weights overflows.
+    pub const MAX_WEIGHT: u64 = 1 << 39;
+
+    /// Wraps `value`, which weighs `weight` bytes in a budget; more than
+    /// [`MAX_WEIGHT`](Self::MAX_WEIGHT) counts as that.
     pub fn new<T: Any + Send + Sync>(value: T, weight: u64) -> Self {
-        Self(Arc::new(Weighed { weight, value }))
+        Self(Arc::new(Weighed { weight: weight.min(Self::MAX_WEIGHT), value }))
     }
 
     /// The value, if it is a `T`.
@@ -122,8 +126,12 @@ impl Value {
     /// and the rest can be dropped at once.
     pub(crate) fn dismantle(&mut self, count: usize) -> bool {
         match self {
-            Self::SortedSet(set) => set.drop_some(count) == 0,
-            Self::Rope(rope) => rope.drop_some(count.div_ceil(16)) == 0,
+            // Fewer than asked for are all that there were.
+            Self::SortedSet(set) => set.drop_some(count) < count,
+            Self::Rope(rope) => {
+                let blocks = count.div_ceil(16);
+                rope.drop_some(blocks) < blocks
+            }
             Self::Str(_) | Self::Int(_) | Self::Lease(_) | Self::Object(_) => true,
         }
     }

@@ -3,6 +3,7 @@
 //!
 //! Steps come one by one, in transactions that commit, and in transactions that roll back; the
 //! clock is turned between them.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -286,14 +287,14 @@ impl Model {
         Ok(match op {
             Op::Set { key, value, if_absent, ttl_ms } => {
                 let key = name(key);
-                if *if_absent && self.0.contains_key(&key) {
-                    return Ok("false".into());
-                }
                 let due = match ttl_ms {
                     Some(0) => return Err(Error::InvalidExpiry),
                     Some(ms) => Some(now_ms + u64::from(*ms)),
                     None => None,
                 };
+                if *if_absent && self.0.contains_key(&key) {
+                    return Ok("false".into());
+                }
                 self.0.insert(key, (Shown::String(value.clone()), due));
                 "true".into()
             }

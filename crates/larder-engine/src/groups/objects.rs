@@ -6,7 +6,6 @@ use crate::access::{Access, Room};
 use crate::error::{Error, Result};
 use crate::event::EventKind;
 use crate::expiry::Expiry;
-use crate::ops::key::check_recordable;
 use crate::ops::wrong_kind;
 use crate::value::{Kind, Object, Value};
 
@@ -38,7 +37,7 @@ impl Objects<'_, '_> {
         expiry: Expiry,
     ) -> Result<()> {
         let object = Object::new(value, size_of::<T>() as u64);
-        self.put_object(key, object, expiry).map(drop)
+        self.keep(key.as_ref(), object, expiry, false).map(drop)
     }
 
     /// Keeps an object under the key, whatever that held; returns the object that it replaced.
@@ -48,20 +47,31 @@ impl Objects<'_, '_> {
         object: Object,
         expiry: Expiry,
     ) -> Result<Option<Object>> {
+        self.keep(key.as_ref(), object, expiry, true)
+    }
+
+    /// Keeps an object; returns the one before if that is wanted, and else lets it go as any value.
+    fn keep(
+        &mut self,
+        key: &[u8],
+        object: Object,
+        expiry: Expiry,
+        wants_before: bool,
+    ) -> Result<Option<Object>> {
         if self.0.namespace().keyspace.is_recorded() {
             return Err(Error::NotRecordable);
         }
-        let value = Value::Object(object);
-        self.0.update(key.as_ref(), Room::Grows, |slot| {
-            check_recordable(slot.keyspace(), &value)?;
+        // It stays out here until it is put: should it be refused, it drops with nothing locked.
+        let mut value = Some(Value::Object(object));
+        self.0.update(key, Room::Grows, |slot| {
             let before = match slot.value() {
-                Some(Value::Object(object)) => Some(object.clone()),
+                Some(Value::Object(object)) if wants_before => Some(object.clone()),
                 _ => None,
             };
             let due = expiry.due(slot)?;
             slot.accessed();
-            slot.put(value, due, EventKind::Set)?;
-            slot.lapse();
+            slot.put(value.take().expect("it is put once"), due, EventKind::Set)?;
+            slot.lapse_if_past();
             Ok(before)
         })
     }

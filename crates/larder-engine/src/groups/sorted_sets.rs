@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use larder_collections::blob::Blob;
+use smallvec::SmallVec;
 
 use crate::access::{Access, Room};
 use crate::error::{Error, Result};
@@ -59,7 +60,10 @@ impl SortedSets<'_, '_> {
         members: &[(M, f64)],
         options: AddOptions,
     ) -> Result<Added> {
+        // What the program says its members are, it says before anything is locked.
         let members = members.iter().map(|(member, score)| (member.as_ref(), *score));
+        let members: SmallVec<[(&[u8], f64); 4]> = members.collect();
+        let members = members.iter().copied();
         self.0.update(key.as_ref(), Room::Grows, |slot| sorted_set::add(slot, members, options))
     }
 
@@ -103,8 +107,10 @@ impl SortedSets<'_, '_> {
         key: impl AsRef<[u8]>,
         members: &[M],
     ) -> Result<usize> {
-        let members = members.iter().map(AsRef::as_ref);
-        self.0.update(key.as_ref(), Room::Shrinks, |slot| sorted_set::remove(slot, members))
+        let members: SmallVec<[&[u8]; 8]> = members.iter().map(AsRef::as_ref).collect();
+        self.0.update(key.as_ref(), Room::Shrinks, |slot| {
+            sorted_set::remove(slot, members.iter().copied())
+        })
     }
 
     /// Removes a span; returns how many members it had.
@@ -137,9 +143,10 @@ impl SortedSets<'_, '_> {
         key: impl AsRef<[u8]>,
         members: &[M],
     ) -> Result<Vec<Option<f64>>> {
+        let members: SmallVec<[&[u8]; 8]> = members.iter().map(AsRef::as_ref).collect();
         self.0.view(key.as_ref(), |value| {
             let set = sorted_set::set(value)?;
-            let score = |member: &M| set.and_then(|set| set.score(member.as_ref()));
+            let score = |member: &&[u8]| set.and_then(|set| set.score(member));
             Ok(members.iter().map(score).collect())
         })
     }
@@ -150,8 +157,9 @@ impl SortedSets<'_, '_> {
         key: impl AsRef<[u8]>,
         member: impl AsRef<[u8]>,
     ) -> Result<Option<usize>> {
+        let member = member.as_ref();
         self.0.view(key.as_ref(), |value| {
-            Ok(sorted_set::set(value)?.and_then(|set| set.rank(member.as_ref())))
+            Ok(sorted_set::set(value)?.and_then(|set| set.rank(member)))
         })
     }
 
@@ -161,9 +169,10 @@ impl SortedSets<'_, '_> {
         key: impl AsRef<[u8]>,
         member: impl AsRef<[u8]>,
     ) -> Result<Option<usize>> {
+        let member = member.as_ref();
         self.0.view(key.as_ref(), |value| {
             let Some(set) = sorted_set::set(value)? else { return Ok(None) };
-            Ok(set.rank(member.as_ref()).map(|rank| set.len() - 1 - rank))
+            Ok(set.rank(member).map(|rank| set.len() - 1 - rank))
         })
     }
 
@@ -272,8 +281,18 @@ impl SortedSets<'_, '_> {
 
     /// Members drawn at random: up to `count` different ones, or, for a negative count, exactly so
     /// many with repeats.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ValueTooLong`] where the result with repeats would be longer than any value may be.
     pub fn random(&mut self, key: impl AsRef<[u8]>, count: i64) -> Result<Vec<Scored>> {
-        let mut rng = self.0.namespace().core().fork_rng();
+        let core = self.0.namespace().core();
+        if count < 0 {
+            // A result with repeats can be as long as its caller says: no longer than any value.
+            let drawn = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+            core.check_value(drawn.saturating_mul(size_of::<Scored>()))?;
+        }
+        let mut rng = core.fork_rng();
         self.0.view(key.as_ref(), |value| sorted_set::random(value, count, &mut rng))
     }
 

@@ -169,7 +169,8 @@ impl Strings<'_, '_> {
 
     /// Appends and returns the new length. O(appended), amortised; the deadline stays.
     pub fn append(&mut self, key: impl AsRef<[u8]>, bytes: impl AsRef<[u8]>) -> Result<usize> {
-        self.0.update(key.as_ref(), Room::Grows, |slot| string::append(slot, bytes.as_ref()))
+        let bytes = bytes.as_ref();
+        self.0.update(key.as_ref(), Room::Grows, |slot| string::append(slot, bytes))
     }
 
     /// Writes into the string at a position, growing it with zeros as needed, and returns its

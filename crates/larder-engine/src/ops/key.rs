@@ -109,9 +109,12 @@ pub(crate) fn move_to<'e>(
     if txn.slot(to, key)?.exists() {
         return Ok(false);
     }
-    let mut source = txn.slot(from, key)?;
+    let source = txn.slot(from, key)?;
     let Some(value) = source.value() else { return Ok(false) };
     check_recordable(to, value)?;
+    let (bytes, is_timed) = (value.heap_bytes(), source.deadline().is_some());
+    txn.slot(to, key)?.check_fits(bytes, is_timed)?;
+    let mut source = txn.slot(from, key)?;
     let lifted = source.lift().expect("it exists");
     txn.slot(to, key).expect("its shard is held").land(lifted);
     Ok(true)

@@ -29,7 +29,8 @@ pub enum Grant {
     Held {
         /// Who, and under which fence.
         lease: Lease,
-        /// For how much longer, if nobody renews or releases it.
+        /// For how much longer, if nobody renews or releases it; [`Duration::MAX`] if it was
+        /// persisted and has no end.
         left: Duration,
     },
 }
@@ -38,8 +39,10 @@ pub enum Grant {
 pub(crate) fn grant(slot: &mut Slot<'_>, owner: Blob, ttl: Duration) -> Result<Grant> {
     slot.core().check_value(owner.len())?;
     if let Some(lease) = holder(slot.value())? {
-        let due = slot.deadline().expect("a lease has a deadline");
-        let left = Duration::from_millis(due.saturating_sub(slot.now().as_millis()));
+        // One that was persisted, as any key can be, is held until it is released.
+        let left = slot.deadline().map_or(Duration::MAX, |due| {
+            Duration::from_millis(due.saturating_sub(slot.now().as_millis()))
+        });
         return Ok(Grant::Held { lease, left });
     }
     let due = after(slot.now(), ttl)?;

@@ -200,6 +200,9 @@ fn as_slice(bound: &Bound<Blob>) -> Bound<&[u8]> {
     bound.as_ref().map(Blob::as_slice)
 }
 
+/// About what a member takes beside its own bytes.
+const MEMBER_BYTES: usize = 64;
+
 /// A member with its score.
 pub type Scored = (Blob, f64);
 
@@ -230,16 +233,18 @@ pub(crate) fn add<'m>(
     options: AddOptions,
 ) -> Result<Added> {
     options.check()?;
+    let mut growth = 0_usize;
     for (member, score) in members.clone() {
         slot.core().check_value(member.len())?;
         if score.is_nan() {
             return Err(Error::NotANumber);
         }
+        growth = growth.saturating_add(member.len()).saturating_add(MEMBER_BYTES);
     }
     slot.accessed();
     let plain =
         !(options.only_new || options.only_present || options.if_greater || options.if_less);
-    slot.edit_set(EventKind::MemberAdded, |edit| {
+    slot.edit_set(EventKind::MemberAdded, growth, |edit| {
         let mut added = Added::default();
         for (member, score) in members {
             if !plain && !options.allows(edit.set().score(member), score) {
@@ -268,7 +273,7 @@ pub(crate) fn increment(
         return Err(Error::NotANumber);
     }
     slot.accessed();
-    slot.edit_set(EventKind::MemberIncremented, |edit| {
+    slot.edit_set(EventKind::MemberIncremented, member.len().saturating_add(MEMBER_BYTES), |edit| {
         let was = edit.set().score(member);
         let score = was.unwrap_or(0.0) + delta;
         if score.is_nan() {
@@ -287,14 +292,14 @@ pub(crate) fn remove<'m>(
     slot: &mut Slot<'_>,
     members: impl Iterator<Item = &'m [u8]>,
 ) -> Result<usize> {
-    slot.edit_set(EventKind::MemberRemoved, |edit| {
+    slot.edit_set(EventKind::MemberRemoved, 0, |edit| {
         Ok(members.filter(|member| edit.remove(member).is_some()).count())
     })
 }
 
 /// Removes a span; says how many members it had.
 pub(crate) fn remove_span(slot: &mut Slot<'_>, span: &Span) -> Result<usize> {
-    slot.edit_set(span.removal(), |edit| {
+    slot.edit_set(span.removal(), 0, |edit| {
         let ranks = span.resolve(edit.set());
         Ok(edit.remove_range(ranks, |_, _| {}))
     })
@@ -316,7 +321,7 @@ pub(crate) fn pop(slot: &mut Slot<'_>, end: End, count: usize) -> Result<Vec<Sco
         End::Min => EventKind::MinPopped,
         End::Max => EventKind::MaxPopped,
     };
-    slot.edit_set(event, |edit| {
+    slot.edit_set(event, 0, |edit| {
         let len = edit.set().len();
         let count = count.min(len);
         let ranks = match end {

@@ -138,15 +138,16 @@ pub(crate) fn set(slot: &mut Slot<'_>, value: Value, options: SetOptions) -> Res
     if let Value::Str(blob) = &value {
         slot.core().check_value(blob.len())?;
     }
+    // A time that is none is refused whatever the condition says.
+    let due = options.expiry.due(slot)?;
     if !options.allows(slot.exists()) {
         return Ok(false);
     }
-    let due = options.expiry.due(slot)?;
     slot.accessed();
     slot.put(value, due, EventKind::Set)?;
     if let Due::At(_) = due {
         slot.event_only(EventKind::DeadlineSet);
-        slot.lapse();
+        slot.lapse_if_past();
     }
     Ok(true)
 }
