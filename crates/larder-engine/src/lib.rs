@@ -2,7 +2,7 @@
 //!
 //! **Lives here:** namespaces, shards, transactions, expiry, eviction, waits, watches, effects, and
 //! the operations, which are *the only door for a write*: a value changes only through
-//! [`slot`], which mutates, accounts, records, keeps an undo step, and marks the key.
+//! `slot`, which mutates, accounts, records, keeps an undo step, and marks the key.
 //!
 //! **Never here:** a command's name or wire text, a socket, a file.
 //!
