@@ -30,6 +30,7 @@
 //! inserts leave blocks 70 % full, appends and prepends nearly full. After removals,
 //! a block and a neighbour under the same parent merge when they fit in 3/4 of one.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::block::{Below, Bottom, CAP, Key, MERGE, NONE, Upper};
@@ -67,6 +68,12 @@ struct Path {
     steps: [(u32, u32); MAX_HEIGHT],
     block: u32,
     at: usize,
+}
+
+impl Path {
+    fn new(root: u32) -> Self {
+        Self { steps: [(NONE, 0); MAX_HEIGHT], block: root, at: 0 }
+    }
 }
 
 /// Entries that left the list together.
@@ -130,12 +137,12 @@ impl<K: Key> BSkip<K> {
         let (mut block, mut rank) = (self.root, 0);
         for _ in 0..self.height {
             let upper = &self.uppers[block];
-            let child = cut.before(upper.keys(), upper.ids()).saturating_sub(1);
-            rank += upper.count_before(child);
+            let child = cut.before(upper.entries()).saturating_sub(1);
+            rank += upper.count_before(child) as usize;
             block = upper.children()[child];
         }
         let bottom = &self.bottoms[block];
-        rank + cut.before(bottom.keys(), bottom.ids())
+        rank + cut.before(bottom.entries())
     }
 
     /// Where the entry of this rank is.
@@ -148,7 +155,9 @@ impl<K: Key> BSkip<K> {
         let (mut block, mut rest) = (self.root, rank as u32);
         for _ in 0..self.height {
             let upper = &self.uppers[block];
-            block = upper.children()[child_of_rank(upper, &mut rest)];
+            let child = upper.child_of_rank(rest);
+            rest -= upper.count_before(child);
+            block = upper.children()[child];
         }
         Place { block, at: rest as usize }
     }
@@ -158,43 +167,53 @@ impl<K: Key> BSkip<K> {
     }
 
     fn descend(&self, cut: &impl Cut<K>) -> Path {
-        let mut path = Path { steps: [(NONE, 0); MAX_HEIGHT], block: self.root, at: 0 };
+        let mut path = Path::new(self.root);
         for level in (0..self.height).rev() {
-            let upper = &self.uppers[path.block];
-            let child = cut.before(upper.keys(), upper.ids()).saturating_sub(1);
-            path.steps[level] = (path.block, child as u32);
-            path.block = upper.children()[child];
+            self.step(&mut path, level, cut);
         }
-        let bottom = &self.bottoms[path.block];
-        path.at = cut.before(bottom.keys(), bottom.ids());
+        self.arrive(&mut path, cut);
         path
     }
 
+    /// Two ways at once, so that their cache misses overlap.
+    fn descend_both(&self, a: &impl Cut<K>, b: &impl Cut<K>) -> (Path, Path) {
+        let (mut to_a, mut to_b) = (Path::new(self.root), Path::new(self.root));
+        for level in (0..self.height).rev() {
+            self.step(&mut to_a, level, a);
+            self.step(&mut to_b, level, b);
+        }
+        self.arrive(&mut to_a, a);
+        self.arrive(&mut to_b, b);
+        (to_a, to_b)
+    }
+
+    /// From an upper block to the child that holds the last entry before the cut.
+    #[inline]
+    fn step(&self, path: &mut Path, level: usize, cut: &impl Cut<K>) {
+        let upper = &self.uppers[path.block];
+        let child = cut.before(upper.entries()).saturating_sub(1);
+        path.steps[level] = (path.block, child as u32);
+        path.block = upper.children()[child];
+    }
+
+    #[inline]
+    fn arrive(&self, path: &mut Path, cut: &impl Cut<K>) {
+        path.at = cut.before(self.bottoms[path.block].entries());
+    }
+
     fn descend_to_rank(&self, rank: usize) -> Path {
-        let mut path = Path { steps: [(NONE, 0); MAX_HEIGHT], block: self.root, at: 0 };
+        let mut path = Path::new(self.root);
         let mut rest = rank as u32;
         for level in (0..self.height).rev() {
             let upper = &self.uppers[path.block];
-            let child = child_of_rank(upper, &mut rest);
+            let child = upper.child_of_rank(rest);
+            rest -= upper.count_before(child);
             path.steps[level] = (path.block, child as u32);
             path.block = upper.children()[child];
         }
         path.at = rest as usize;
         path
     }
-}
-
-/// The child that holds the entry `rest` of this block; `rest` becomes its rank in there.
-fn child_of_rank<K: Key>(upper: &Upper<K>, rest: &mut u32) -> usize {
-    let mut child = 0;
-    for &count in upper.counts() {
-        if *rest < count {
-            break;
-        }
-        *rest -= count;
-        child += 1;
-    }
-    child
 }
 
 /// Changing.
@@ -209,35 +228,37 @@ impl<K: Key> BSkip<K> {
             return;
         }
         assert!(self.len < u32::MAX as usize, "counts are of 32 bits");
-        let path = self.descend(&AfterEntry { key, member, names });
+        let path = self.descend(&AfterEntry { key, id, member, names });
         self.insert_at(&path, key, id);
     }
 
     /// Takes out the entry (`key`, `member`), which the list must hold.
-    pub(super) fn remove(&mut self, key: K, member: &[u8], names: &impl Names) {
-        let mut path = self.descend(&AfterEntry { key, member, names });
+    pub(super) fn remove(&mut self, key: K, id: u32, member: &[u8], names: &impl Names) {
+        let mut path = self.descend(&AfterEntry { key, id, member, names });
         path.at -= 1;
         self.remove_at(&path, 1);
     }
 
     /// Moves the entry (`from`, `member`), which the list must hold, to another key.
     pub(super) fn rekey(&mut self, from: K, to: K, id: u32, member: &[u8], names: &impl Names) {
-        let mut path = self.descend(&AfterEntry { key: from, member, names });
-        path.at -= 1;
-        let bottom = &mut self.bottoms[path.block];
-        debug_assert_eq!(bottom.ids()[path.at], id, "the list holds the entry");
-        let target = AfterEntry { key: to, member, names };
-        let before = target.before(bottom.keys(), bottom.ids());
-        let stays =
-            (before > 0 || bottom.prev == NONE) && (before < bottom.len() || bottom.next == NONE);
-        if stays {
-            let dest = if before > path.at { before - 1 } else { before };
-            bottom.shift(path.at, dest, to);
-            if path.at == 0 || dest == 0 {
-                self.refresh_first(&path);
+        let source = AfterEntry { key: from, id, member, names };
+        let target = AfterEntry { key: to, id, member, names };
+        let (mut source, target) = self.descend_both(&source, &target);
+        source.at -= 1;
+        let bottom = &mut self.bottoms[source.block];
+        debug_assert_eq!(bottom.ids()[source.at], id, "the list holds the entry");
+        if source.block == target.block {
+            let dest = target.at - usize::from(target.at > source.at);
+            bottom.shift(source.at, dest, to);
+            if source.at == 0 || dest == 0 {
+                self.refresh_first(&source);
             }
+        } else if self.bottoms[target.block].len() < CAP {
+            // No split, so the other way stays good.
+            self.insert_at(&target, to, id);
+            self.remove_at(&source, 1);
         } else {
-            self.remove_at(&path, 1);
+            self.remove_at(&source, 1);
             self.insert(to, id, member, names);
         }
     }
@@ -275,7 +296,7 @@ impl<K: Key> BSkip<K> {
         }
         bottom.insert(path.at, key, id);
         for &(block, child) in &path.steps[..self.height] {
-            self.uppers[block].counts_mut()[child as usize] += 1;
+            self.uppers[block].add(child as usize, 1);
         }
         if path.at == 0 {
             self.refresh_first(path);
@@ -318,9 +339,8 @@ impl<K: Key> BSkip<K> {
         for &(block, child) in &path.steps[..self.height] {
             let child = child as usize;
             let upper = &mut self.uppers[block];
-            upper.counts_mut()[child] += 1;
+            upper.add(child, 1);
             let Some(new) = right.take() else { continue };
-            upper.counts_mut()[child] -= new.count;
             let at = child + 1;
             if upper.len() < CAP {
                 upper.insert(at, new);
@@ -330,10 +350,13 @@ impl<K: Key> BSkip<K> {
             let edge = if edge == Edge::Back && at < CAP { Edge::Middle } else { edge };
             let cut = edge.split(at);
             let mut split = upper.split_off(cut);
-            if at < cut {
-                upper.insert(at, new);
-            } else {
-                split.insert(at - cut, new);
+            match at.cmp(&cut) {
+                Ordering::Less => upper.insert(at, new),
+                Ordering::Equal => {
+                    upper.subtract(child, new.count);
+                    split.unshift(new);
+                }
+                Ordering::Greater => split.insert(at - cut, new),
             }
             let (first, count) = (split.first(), split.total());
             right = Some(Below { first, child: self.uppers.insert(split), count });
@@ -351,8 +374,8 @@ impl<K: Key> BSkip<K> {
         };
         let count = self.len as u32 - right.count;
         let mut root = Upper::new();
-        root.insert(0, Below { first, child: self.root, count });
-        root.insert(1, right);
+        root.push(Below { first, child: self.root, count });
+        root.push(right);
         self.root = self.uppers.insert(root);
         self.height += 1;
         assert!(self.height < MAX_HEIGHT, "2^32 entries make fewer levels");
@@ -365,7 +388,7 @@ impl<K: Key> BSkip<K> {
         bottom.remove(path.at..path.at + count);
         let left = bottom.len();
         for &(block, child) in &path.steps[..self.height] {
-            self.uppers[block].counts_mut()[child as usize] -= count as u32;
+            self.uppers[block].subtract(child as usize, count as u32);
         }
         if left == 0 {
             self.unlink(path.block);
@@ -397,7 +420,7 @@ impl<K: Key> BSkip<K> {
         let (parent, child) = (path.steps[0].0, path.steps[0].1 as usize);
         // The parent's counts are its children's lengths: no need to touch them.
         let Some(left) = pair_to_merge(child, self.uppers[parent].len(), |at| {
-            self.uppers[parent].counts()[at] as usize
+            self.uppers[parent].count(at) as usize
         }) else {
             return;
         };
@@ -409,7 +432,7 @@ impl<K: Key> BSkip<K> {
         if right.next != NONE {
             self.bottoms[right.next].prev = to;
         }
-        self.join_counts(parent, left);
+        self.uppers[parent].join(left);
         self.remove_above(path, 0, left + 1);
     }
 
@@ -448,14 +471,8 @@ impl<K: Key> BSkip<K> {
         let (to, from) = pair(above, left);
         let right = self.uppers.remove(from);
         self.uppers[to].append(&right);
-        self.join_counts(parent, left);
+        self.uppers[parent].join(left);
         Some(left + 1)
-    }
-
-    /// Counts the entries of child `left + 1` to `left`.
-    fn join_counts(&mut self, parent: u32, left: usize) {
-        let counts = self.uppers[parent].counts_mut();
-        counts[left] += counts[left + 1];
     }
 
     /// A root with one child gives way to it; an empty list has no root.
@@ -614,8 +631,7 @@ impl<K: Key> BSkip<K> {
                         0 => (self.bottoms[child].first(), self.bottoms[child].len() as u32),
                         _ => (self.uppers[child].first(), self.uppers[child].total()),
                     };
-                    let said = (upper.keys()[at], upper.ids()[at]);
-                    assert_eq!((said, upper.counts()[at]), (first, count), "invariant 3");
+                    assert_eq!(upper.below(at), Below { first, child, count }, "invariant 3");
                     below.push(child);
                 }
             }
