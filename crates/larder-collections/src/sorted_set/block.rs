@@ -62,6 +62,12 @@ impl<K: Key> Bottom<K> {
         &self.ids[..self.len()]
     }
 
+    /// The id at `at`. (Looks at no length, which would be one more cache line.)
+    #[inline]
+    pub(super) fn id(&self, at: usize) -> u32 {
+        self.ids[at]
+    }
+
     pub(super) fn entries(&self) -> Entries<'_, K> {
         Entries { keys: &self.keys, ids: &self.ids, len: self.len() }
     }
@@ -160,8 +166,10 @@ impl<K: Key> Upper<K> {
         usize::from(self.len)
     }
 
-    pub(super) fn children(&self) -> &[u32] {
-        &self.children[..self.len()]
+    /// The block below at `at`. (Looks at no length, which would be one more cache line.)
+    #[inline]
+    pub(super) fn child(&self, at: usize) -> u32 {
+        self.children[at]
     }
 
     pub(super) fn entries(&self) -> Entries<'_, K> {

@@ -139,7 +139,7 @@ impl<K: Key> BSkip<K> {
             let upper = &self.uppers[block];
             let child = cut.before(upper.entries()).saturating_sub(1);
             rank += upper.count_before(child) as usize;
-            block = upper.children()[child];
+            block = upper.child(child);
         }
         let bottom = &self.bottoms[block];
         rank + cut.before(bottom.entries())
@@ -157,13 +157,13 @@ impl<K: Key> BSkip<K> {
             let upper = &self.uppers[block];
             let child = upper.child_of_rank(rest);
             rest -= upper.count_before(child);
-            block = upper.children()[child];
+            block = upper.child(child);
         }
         Place { block, at: rest as usize }
     }
 
     pub(super) fn id_at(&self, place: Place) -> u32 {
-        self.bottoms[place.block].ids()[place.at]
+        self.bottoms[place.block].id(place.at)
     }
 
     fn descend(&self, cut: &impl Cut<K>) -> Path {
@@ -193,7 +193,7 @@ impl<K: Key> BSkip<K> {
         let upper = &self.uppers[path.block];
         let child = cut.before(upper.entries()).saturating_sub(1);
         path.steps[level] = (path.block, child as u32);
-        path.block = upper.children()[child];
+        path.block = upper.child(child);
     }
 
     #[inline]
@@ -209,7 +209,7 @@ impl<K: Key> BSkip<K> {
             let child = upper.child_of_rank(rest);
             rest -= upper.count_before(child);
             path.steps[level] = (path.block, child as u32);
-            path.block = upper.children()[child];
+            path.block = upper.child(child);
         }
         path.at = rest as usize;
         path
@@ -467,7 +467,7 @@ impl<K: Key> BSkip<K> {
         }
         let (parent, child) = (path.steps[level + 1].0, path.steps[level + 1].1 as usize);
         let above = &self.uppers[parent];
-        let left = pair_to_merge(child, above.len(), |at| self.uppers[above.children()[at]].len())?;
+        let left = pair_to_merge(child, above.len(), |at| self.uppers[above.child(at)].len())?;
         let (to, from) = pair(above, left);
         let right = self.uppers.remove(from);
         self.uppers[to].append(&right);
@@ -481,7 +481,7 @@ impl<K: Key> BSkip<K> {
             *self = Self::default();
         }
         while self.height > 0 && self.uppers[self.root].len() == 1 {
-            self.root = self.uppers.remove(self.root).children()[0];
+            self.root = self.uppers.remove(self.root).child(0);
             self.height -= 1;
         }
     }
@@ -522,7 +522,7 @@ fn pair_to_merge(child: usize, len: usize, size: impl Fn(usize) -> usize) -> Opt
 }
 
 fn pair<K: Key>(upper: &Upper<K>, left: usize) -> (u32, u32) {
-    (upper.children()[left], upper.children()[left + 1])
+    (upper.child(left), upper.child(left + 1))
 }
 
 /// A walk over ranks from both ends: each end is found when it is first needed.
@@ -626,7 +626,7 @@ impl<K: Key> BSkip<K> {
                 let upper = &self.uppers[block];
                 assert!(upper.len() > 0, "invariant 2");
                 for at in 0..upper.len() {
-                    let child = upper.children()[at];
+                    let child = upper.child(at);
                     let (first, count) = match height {
                         0 => (self.bottoms[child].first(), self.bottoms[child].len() as u32),
                         _ => (self.uppers[child].first(), self.uppers[child].total()),
