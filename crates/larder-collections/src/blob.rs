@@ -62,10 +62,8 @@ const _: () = assert!(size_of::<Option<Blob>>() == 24);
 /// let same = long.clone(); // counts, copies nothing
 /// assert_eq!(same.as_ptr(), long.as_ptr());
 /// ```
-#[derive(Clone)]
 pub struct Blob(Repr);
 
-#[derive(Clone)]
 enum Repr {
     Inline(Inline),
     Shared(Arc<[u8]>),
@@ -172,6 +170,13 @@ impl Blob {
         std::str::from_utf8(self)
     }
 
+    /// Apart from `clone`, so that the two forms do not meet in registers: the inline one is
+    /// copied from memory to memory.
+    #[inline(never)]
+    fn share(bytes: &Arc<[u8]>) -> Self {
+        Self(Repr::Shared(Arc::clone(bytes)))
+    }
+
     /// Checks the invariants. For tests and fuzzing only.
     #[doc(hidden)]
     pub fn assert_valid(&self) {
@@ -183,6 +188,16 @@ impl Blob {
                 );
             }
             Repr::Shared(bytes) => assert!(bytes.len() > INLINE, "{} shared bytes", bytes.len()),
+        }
+    }
+}
+
+impl Clone for Blob {
+    #[inline]
+    fn clone(&self) -> Self {
+        match &self.0 {
+            Repr::Inline(inline) => Self(Repr::Inline(*inline)),
+            Repr::Shared(bytes) => Self::share(bytes),
         }
     }
 }
@@ -275,14 +290,19 @@ impl Eq for Blob {}
 impl PartialEq<[u8]> for Blob {
     #[inline]
     fn eq(&self, other: &[u8]) -> bool {
-        self.as_slice() == other
+        match &self.0 {
+            Repr::Inline(inline) => {
+                inline.len as usize == other.len() && is_same(inline.as_slice(), other)
+            }
+            Repr::Shared(bytes) => **bytes == *other,
+        }
     }
 }
 
 impl PartialEq<&[u8]> for Blob {
     #[inline]
     fn eq(&self, other: &&[u8]) -> bool {
-        self.as_slice() == *other
+        *self == **other
     }
 }
 
@@ -312,6 +332,25 @@ impl Hash for Blob {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.as_slice().hash(state);
     }
+}
+
+/// Compares two short slices of equal length by their first and last bytes, which may overlap.
+///
+/// A table compares keys in the middle of its probe; a call to `memcmp` there would make it save
+/// its registers.
+#[inline]
+fn is_same(a: &[u8], b: &[u8]) -> bool {
+    #[inline]
+    fn ends<const N: usize>(a: &[u8], b: &[u8]) -> Option<bool> {
+        let is_same = a.first_chunk::<N>()? == b.first_chunk()?;
+        Some(is_same & (a.last_chunk::<N>()? == b.last_chunk()?))
+    }
+    debug_assert!(a.len() == b.len() && a.len() <= INLINE);
+    ends::<16>(a, b)
+        .or_else(|| ends::<8>(a, b))
+        .or_else(|| ends::<4>(a, b))
+        .or_else(|| ends::<2>(a, b))
+        .unwrap_or_else(|| a.first() == b.first())
 }
 
 impl fmt::Debug for Blob {
