@@ -17,8 +17,9 @@ use std::ops::{Bound, Range};
 use ahash::RandomState;
 
 use super::bounds::{AfterEntry, AfterKey, AtName, BeforeKey, Names};
-use super::bskip::{BSkip, Walk};
+use super::bskip::BSkip;
 use super::order;
+use super::walk::Walk;
 use crate::blob::Blob;
 use crate::slab::{Cell, Slab};
 use crate::table::Table;

@@ -42,6 +42,8 @@ mod bounds;
 mod bskip;
 mod large;
 mod packed;
+mod rebalance;
+mod walk;
 
 #[cfg(test)]
 mod tests;
