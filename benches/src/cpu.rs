@@ -20,7 +20,6 @@ pub fn thread_ns_cost() -> f64 {
     for _ in 0..CALLS {
         std::hint::black_box(thread_ns());
     }
-    #[expect(clippy::cast_precision_loss, reason = "a short time in nanoseconds")]
     let total = (thread_ns() - before) as f64;
     total / f64::from(CALLS)
 }

@@ -51,7 +51,6 @@ pub fn short(id: u32) -> Short {
 /// A score in `0.0..1e6` for draw number `draw`.
 #[inline]
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
 pub fn score(draw: u64) -> f64 {
     (mix(draw ^ 0x5C0E) >> 11) as f64 / (1u64 << 53) as f64 * 1e6
 }

@@ -126,7 +126,6 @@ pub struct Measured {
 impl Measured {
     /// From the allocator's counts.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "bytes of a heap are far below 2^53")]
     pub const fn new(before: usize, after: usize, peak: usize) -> Self {
         Self { grown: after as f64 - before as f64, peak: peak as f64 - before as f64 }
     }

@@ -48,12 +48,6 @@ pub fn median(mut figures: Vec<f64>) -> f64 {
 /// # Panics
 /// When there is none.
 #[must_use]
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "a share of a length is a length"
-)]
 pub fn percentile(figures: &mut [u32], share: f64) -> u32 {
     let rank = (figures.len() as f64 * share).ceil() as usize;
     let at = rank.clamp(1, figures.len()) - 1;

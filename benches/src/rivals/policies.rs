@@ -9,7 +9,6 @@ pub trait Policy {
 }
 
 /// The share of hits over a trace, in percent.
-#[expect(clippy::cast_precision_loss, reason = "counts of a trace are far below 2^53")]
 pub fn hit_percent(policy: &mut dyn Policy, trace: &[u64]) -> f64 {
     let hits = trace.iter().filter(|key| policy.access(**key)).count();
     100.0 * hits as f64 / trace.len().max(1) as f64
@@ -52,7 +51,6 @@ impl Policy for ExactLru {
 /// soonest, and need not take in a key that is needed last of all (L. A. Belady, "A study of replacement
 /// algorithms for a virtual-storage computer", 1966).
 #[must_use]
-#[expect(clippy::cast_precision_loss, reason = "counts of a trace are far below 2^53")]
 pub fn optimum_percent(trace: &[u64], capacity: usize) -> f64 {
     let mut seen = HashMap::new();
     let mut next_use = vec![usize::MAX; trace.len()];

@@ -106,7 +106,6 @@ fn field<N: std::str::FromStr>(line: &str, at: usize) -> Result<N> {
     word.parse().map_err(|_| format!("not a number: {word}").into())
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a size far below 2^53")]
 fn kib(bytes: u64) -> f64 {
     bytes as f64 / KIB
 }

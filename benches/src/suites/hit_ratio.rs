@@ -107,7 +107,6 @@ fn means(report: &mut Report, cases: &[Vec<f64>]) -> Result {
     if cases.is_empty() {
         return Ok(());
     }
-    #[expect(clippy::cast_precision_loss, reason = "a handful of cases")]
     let mean = |one: usize| cases.iter().map(|case| case[one]).sum::<f64>() / cases.len() as f64;
     let row = Case::new(NAME, "mean", "%", Better::More, mean(0));
     for (one, rival) in names().enumerate().skip(1) {

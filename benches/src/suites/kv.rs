@@ -174,7 +174,6 @@ fn mops(contestant: &dyn Contestant, slices: &[&[u32]], value_len: usize) -> f64
     let start = times.iter().map(|(start, _)| *start).min().expect("there is a thread");
     let end = times.iter().map(|(_, end)| *end).max().expect("there is a thread");
     let operations: usize = slices.iter().map(|slice| slice.len()).sum();
-    #[expect(clippy::cast_precision_loss, reason = "a count of operations")]
     let operations = operations as f64;
     operations / end.duration_since(start).as_secs_f64() / 1e6
 }

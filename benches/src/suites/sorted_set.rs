@@ -129,7 +129,6 @@ fn see(sum: &mut u64, member: &[u8], score: f64) {
     add(sum, word ^ score.to_bits() ^ member.len() as u64);
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a short time in nanoseconds")]
 fn nanoseconds(start: Instant, operations: usize) -> f64 {
     start.elapsed().as_nanos() as f64 / operations as f64
 }

@@ -313,7 +313,6 @@ pub fn pairs_work(contestant: &str, count: u32) -> Work {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a short time in nanoseconds")]
 fn nanoseconds(total: Duration, count: u32) -> f64 {
     total.as_nanos() as f64 / f64::from(count)
 }
