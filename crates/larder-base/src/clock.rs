@@ -183,9 +183,9 @@ mod tests {
     #[test]
     fn a_wall_clock_that_jumps_forward_is_followed() {
         let booted_in_1970 = showing(0);
-        booted_in_1970.follow(DATE_NS + 5, 5);
+        booted_in_1970.follow(DATE_NS + HOUR_NS, HOUR_NS);
+        assert_eq!(booted_in_1970.offset_ns.load(Ordering::Relaxed), DATE_NS);
         assert!(booted_in_1970.now() >= Time::from_nanos(DATE_NS));
-        assert!(booted_in_1970.now() < Time::from_nanos(DATE_NS + HOUR_NS));
     }
 
     #[test]

@@ -18,6 +18,7 @@
 //! ```
 
 pub mod clock;
+pub mod registry;
 pub mod sync;
 pub mod thread;
 pub mod wake;

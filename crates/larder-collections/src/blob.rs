@@ -157,10 +157,12 @@ impl Blob {
     /// The bytes on the heap, the counts included; each clone of a shared blob tells them all.
     #[inline]
     pub fn heap_bytes(&self) -> usize {
-        match &self.0 {
-            Repr::Inline(..) => 0,
-            Repr::Shared(bytes) => bytes.len() + COUNTS,
-        }
+        Self::heap_bytes_of(self.len())
+    }
+
+    /// The bytes that a blob of `len` bytes would hold beside itself. O(1).
+    pub fn heap_bytes_of(len: usize) -> usize {
+        if len <= INLINE { 0 } else { len + COUNTS }
     }
 
     /// The bytes as text.

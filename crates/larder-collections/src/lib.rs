@@ -7,6 +7,7 @@
 //! **Never here:** a lock, a clock, a key's meaning or a command.
 
 pub mod blob;
+pub mod eviction;
 pub mod extended;
 pub mod glob;
 pub mod rope;

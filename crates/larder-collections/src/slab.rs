@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn a_random_value_is_any_of_them_with_equal_chance() {
         let mut rng = fastrand::Rng::with_seed(7);
-        let mut slab = Slab::default();
+        let mut slab = <Slab<i64>>::default();
         assert_eq!(slab.random(&mut rng), None);
         let ids: Vec<u32> = (0..20_000).map(|n| slab.insert(n)).collect();
         // Dense: every cell; sparse: five far apart, which takes counting.

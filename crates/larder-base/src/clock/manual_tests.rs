@@ -256,6 +256,18 @@ fn an_engine_attached_during_a_turn_takes_part_in_it() {
 }
 
 #[test]
+fn a_turn_holds_off_other_threads_until_it_ends() {
+    let bench = Bench::new();
+    let hand = bench.hand.clone();
+    bench.a.schedule(at(10), move |_| {
+        let other = std::thread::spawn(move || hand.0.turn.try_lock().is_none());
+        assert!(other.join().unwrap());
+    });
+    assert_eq!(bench.advance(10), [("a", at(10))]);
+    assert!(bench.hand.0.turn.try_lock().is_some());
+}
+
+#[test]
 fn two_threads_that_advance_add_up() {
     let bench = Bench::new();
     for ns in 1..=200 {

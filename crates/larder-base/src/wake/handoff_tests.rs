@@ -172,16 +172,6 @@ fn the_last_waker_is_the_one_that_counts() {
 }
 
 #[test]
-fn polling_again_with_the_same_waker_does_not_clone_it() {
-    let (handoff, task) = (Handoff::<u8>::new(), Arc::new(Counter::default()));
-    let waker = task.waker();
-    assert!(poll(&handoff, &waker).is_pending());
-    let held = Arc::strong_count(&task);
-    assert!(poll(&handoff, &waker).is_pending());
-    assert_eq!(Arc::strong_count(&task), held);
-}
-
-#[test]
 fn a_wake_that_is_dropped_wakes_too() {
     let (handoff, task) = (Handoff::new(), Arc::new(Counter::default()));
     assert!(poll(&handoff, &task.waker()).is_pending());
