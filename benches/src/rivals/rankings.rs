@@ -352,7 +352,7 @@ mod tests {
     fn all_contestants_answer_alike() {
         let expected = transcript(BTree::default());
         assert!(expected.len() > 2000);
-        assert!(expected == transcript(crate::larder::SortedSet::new()), "larder differs");
+        assert!(expected == transcript(crate::larder::SortedSet::open()), "larder differs");
         #[cfg(feature = "rivals")]
         {
             assert!(expected == transcript(skip::SkipList::default()), "skiplist differs");

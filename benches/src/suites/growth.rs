@@ -38,7 +38,7 @@ pub fn run(run: &Run, report: &mut Report) -> Result {
         }),
     ];
     let members: &[(&str, Insert)] = &[
-        ("larder", |n| timed_members(n, larder::SortedSet::new())),
+        ("larder", |n| timed_members(n, larder::SortedSet::open())),
         ("btreeset", |n| timed_members(n, BTree::default())),
     ];
     measure(run, report, "keys", run.size(10_000_000, 20_000), keys)?;

@@ -27,7 +27,7 @@ const OPTIMUM: &str = "optimum";
 type Open = fn(usize) -> Box<dyn Policy>;
 
 const CONTESTANTS: &[(&str, Open)] = &[
-    ("larder", |capacity| Box::new(larder::Cache::new(capacity))),
+    ("larder", |capacity| Box::new(larder::Cache::open(capacity))),
     ("lru", |capacity| Box::new(ExactLru::new(capacity))),
     #[cfg(feature = "rivals")]
     ("quick_cache", |capacity| Box::new(crate::rivals::policies::quick::QuickCache::new(capacity))),

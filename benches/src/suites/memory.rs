@@ -83,7 +83,7 @@ pub fn fill(kind: Kind, contestant: &str, count: u32) -> Work {
     match (kind, contestant) {
         (Kind::Key, "larder") => keys(count, larder::Strings::open),
         (Kind::KeyTtl, "larder") => keys(count, larder::Strings::open_with_ttls),
-        (Kind::Member, "larder") => members(count, larder::SortedSet::new),
+        (Kind::Member, "larder") => members(count, larder::SortedSet::open),
         (Kind::Member, "btreeset") => members(count, BTree::default),
         #[cfg(feature = "rivals")]
         (Kind::Member, "skiplist") => {

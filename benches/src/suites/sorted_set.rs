@@ -138,7 +138,7 @@ fn contestants() -> Vec<Box<dyn Contestant>> {
         Box::new(Named { name, new, set: new() })
     }
     vec![
-        named("larder", larder::SortedSet::new),
+        named("larder", larder::SortedSet::open),
         named("btreeset", BTree::default),
         #[cfg(feature = "rivals")]
         named("skiplist", crate::rivals::rankings::skip::SkipList::default),
