@@ -28,7 +28,6 @@
 use std::fmt;
 
 use jiff::civil;
-use jiff::tz::Offset;
 
 /// What the replay asks of a well-formed line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -287,24 +286,17 @@ impl Written {
         if self.year == 0 || hours > 23 || minutes > 59 {
             return None;
         }
-        let here = civil::DateTime::new(
-            self.year,
-            self.month,
-            self.day,
-            self.hour,
-            self.minute,
-            self.second,
-            0,
-        )
-        .ok()?;
-        let east_s = i32::from(hours) * 3600 + i32::from(minutes) * 60;
-        let offset = Offset::from_seconds(if is_west { -east_s } else { east_s }).ok()?;
-        Some(offset.to_timestamp(here).ok()?.as_second())
+        let Self { year, month, day, hour, minute, second, .. } = *self;
+        let here = civil::DateTime::new(year, month, day, hour, minute, second, 0).ok()?;
+        let east_s = (i64::from(hours) * 60 + i64::from(minutes)) * 60;
+        // Not as a `Timestamp`, which leaves out the last hours of the year 9999.
+        let here_s = here.duration_since(civil::datetime(1970, 1, 1, 0, 0, 0, 0)).as_secs();
+        Some(here_s - if is_west { -east_s } else { east_s })
     }
 }
 
 fn two_digits(date: &[u8; DATE_BYTES], at: usize) -> Option<i8> {
-    let digit = |b: u8| b.is_ascii_digit().then_some((b - b'0') as i8);
+    let digit = |b: u8| b.is_ascii_digit().then(|| (b - b'0') as i8);
     Some(digit(date[at])? * 10 + digit(date[at + 1])?)
 }
 

@@ -123,7 +123,7 @@ impl Log {
         let query =
             if rng.u32(..10) == 0 { format!("?page={}", rng.u32(1..9)) } else { String::new() };
         // Most clients have one agent; one in eight has two.
-        let shift = if client % 8 == 0 { rng.u32(..2) } else { 0 };
+        let shift = if client.is_multiple_of(8) { rng.u32(..2) } else { 0 };
         let agent = AGENTS[(client + shift) as usize % AGENTS.len()];
         let (address, date, page) = (Address(client), Date(began_s), Page(page));
         let line = &mut self.line;
