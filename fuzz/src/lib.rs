@@ -5,7 +5,14 @@
 //! `fuzz_targets/` calls it), and as an ordinary test on stable Rust over the
 //! seeds and over random bytes (`tests/bodies.rs` walks [`BODIES`]).
 
+pub mod blob;
+pub mod extended;
+pub mod glob;
+pub mod rope;
 pub mod slab;
+pub mod sorted_set;
+pub mod table;
+pub mod wheel;
 
 /// A body: it panics when a promise is broken.
 pub type Body = fn(&[u8]);
@@ -13,5 +20,12 @@ pub type Body = fn(&[u8]);
 /// Every body by the name of its target.
 #[rustfmt::skip]
 pub static BODIES: &[(&str, Body)] = &[
+    ("blob", blob::run),
+    ("extended", extended::run),
+    ("glob", glob::run),
+    ("rope", rope::run),
     ("slab", slab::run),
+    ("sorted_set", sorted_set::run),
+    ("table", table::run),
+    ("wheel", wheel::run),
 ];

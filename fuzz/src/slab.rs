@@ -29,7 +29,7 @@ impl Cell for Number {
 /// See the module.
 pub fn run(data: &[u8]) {
     let mut bytes = Unstructured::new(data);
-    let (mut slab, mut model, mut next) = (Slab::default(), BTreeMap::new(), 0);
+    let (mut slab, mut model, mut next) = (<Slab<Number>>::default(), BTreeMap::new(), 0);
     while !bytes.is_empty() {
         let Ok(step) = Step::arbitrary(&mut bytes) else { break };
         match step {

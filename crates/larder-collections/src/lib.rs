@@ -6,4 +6,12 @@
 //!
 //! **Never here:** a lock, a clock, a key's meaning or a command.
 
+pub mod blob;
+pub mod eviction;
+pub mod extended;
+pub mod glob;
+pub mod rope;
 pub mod slab;
+pub mod sorted_set;
+pub mod table;
+pub mod wheel;

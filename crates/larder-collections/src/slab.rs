@@ -6,7 +6,7 @@
 //! costs exactly `size_of::<T>()`.
 //!
 //! ```text
-//! id = chunk * 256 + cell
+//! id = chunk * CHUNK + cell
 //! chunks   [ chunk 0 ][ chunk 1 ][ released ][ chunk 3 ]
 //! chunk    cells: [ v | v | vacant -> 5 | v | v | vacant -> none | .. ]  live: 4  free: 2
 //! open     chunks that have a vacant or an unused cell
@@ -16,15 +16,15 @@
 //!
 //! 1. `live` of a chunk counts its occupied cells; a chunk at 0 holds no memory.
 //! 2. A chunk stands in `open` exactly once if it has room, else not at all.
+//! 3. `released` counts the chunks after the first that hold no memory.
 //!
 //! # Cost
 //!
-//! `insert`, `remove`, index: O(1), plus one chunk allocation every 256 inserts.
+//! `insert`, `remove`, index: O(1), plus one chunk allocation every `CHUNK` inserts: 256
+//! by default, fewer for values of many bytes.
 
 use std::ops::{Index, IndexMut};
 
-/// Cells in a full chunk.
-const CHUNK: usize = 256;
 /// The end of a chunk's free list.
 const NONE: u16 = u16::MAX;
 
@@ -36,12 +36,14 @@ pub trait Cell {
     fn vacancy(&self) -> Option<u16>;
 }
 
-/// Values in numbered cells.
+/// Values in numbered cells, `CHUNK` of them (at most 2^15) to an allocation.
 #[derive(Debug)]
-pub struct Slab<T> {
+pub struct Slab<T, const CHUNK: usize = 256> {
     chunks: Vec<Chunk<T>>,
     open: Vec<u32>,
     len: usize,
+    /// How many chunks hold memory, the first (which grows by doubling) not counted.
+    whole: usize,
 }
 
 #[derive(Debug)]
@@ -53,13 +55,14 @@ struct Chunk<T> {
     is_open: bool,
 }
 
-impl<T> Default for Slab<T> {
+impl<T, const CHUNK: usize> Default for Slab<T, CHUNK> {
     fn default() -> Self {
-        Self { chunks: Vec::new(), open: Vec::new(), len: 0 }
+        const { assert!(CHUNK > 0 && CHUNK <= 1 << 15, "a cell's place in its chunk has 15 bits") };
+        Self { chunks: Vec::new(), open: Vec::new(), len: 0, whole: 0 }
     }
 }
 
-impl<T: Cell> Slab<T> {
+impl<T: Cell, const CHUNK: usize> Slab<T, CHUNK> {
     /// The number of values.
     pub fn len(&self) -> usize {
         self.len
@@ -77,14 +80,8 @@ impl<T: Cell> Slab<T> {
 
     /// The bytes that the slab holds on the heap, itself not included.
     pub fn heap_bytes(&self) -> usize {
-        // A chunk but the first is allocated whole.
-        let cells: usize = match self.chunks.first() {
-            None => 0,
-            Some(first) => {
-                let whole = self.chunks.len() - 1 - self.released();
-                first.cells.capacity() + whole * CHUNK
-            }
-        };
+        let first = self.chunks.first().map_or(0, |first| first.cells.capacity());
+        let cells = first + self.whole * CHUNK;
         cells * size_of::<T>()
             + self.chunks.capacity() * size_of::<Chunk<T>>()
             + self.open.capacity() * size_of::<u32>()
@@ -110,12 +107,13 @@ impl<T: Cell> Slab<T> {
         } else {
             if chunk.cells.capacity() == 0 && at > 0 {
                 chunk.cells.reserve_exact(CHUNK);
+                self.whole += 1;
             }
             chunk.cells.push(value);
             chunk.cells.len() - 1
         };
         chunk.live += 1;
-        if chunk.is_full() {
+        if usize::from(chunk.live) == CHUNK {
             chunk.is_open = false;
             self.open.pop();
         }
@@ -129,7 +127,7 @@ impl<T: Cell> Slab<T> {
     ///
     /// Panics when the cell is vacant.
     pub fn remove(&mut self, id: u32) -> T {
-        let (at, cell) = split(id);
+        let (at, cell) = Self::split(id);
         let chunk = &mut self.chunks[at];
         assert!(chunk.cells[cell].vacancy().is_none(), "cell {id} is vacant");
         let value = std::mem::replace(&mut chunk.cells[cell], T::vacant(chunk.free));
@@ -139,6 +137,7 @@ impl<T: Cell> Slab<T> {
         if chunk.live == 0 {
             chunk.cells = Vec::new();
             chunk.free = NONE;
+            self.whole -= usize::from(at > 0);
         }
         if !chunk.is_open {
             chunk.is_open = true;
@@ -152,7 +151,7 @@ impl<T: Cell> Slab<T> {
 
     /// The value in cell `id`, or `None` where the cell is vacant or was never used.
     pub fn get(&self, id: u32) -> Option<&T> {
-        let (at, cell) = split(id);
+        let (at, cell) = Self::split(id);
         self.chunks.get(at)?.cells.get(cell).filter(|value| value.vacancy().is_none())
     }
 
@@ -162,6 +161,38 @@ impl<T: Cell> Slab<T> {
             let occupied = chunk.cells.iter().enumerate().filter(|(_, v)| v.vacancy().is_none());
             occupied.map(move |(cell, value)| ((at * CHUNK + cell) as u32, value))
         })
+    }
+
+    /// The id of any value, each as likely. O(1) expected while an eighth or more of the cells below
+    /// [`id_bound`](Self::id_bound) are occupied; else up to O(chunks), by counting.
+    pub fn random(&self, rng: &mut fastrand::Rng) -> Option<u32> {
+        /// Draws before counting is cheaper; an eighth full, one in 5000 calls needs more.
+        const DRAWS: u32 = 64;
+        if self.len == 0 {
+            return None;
+        }
+        for _ in 0..DRAWS {
+            let id = rng.u32(..self.id_bound());
+            if self.get(id).is_some() {
+                return Some(id);
+            }
+        }
+        Some(self.nth(rng.usize(..self.len)))
+    }
+
+    /// The id of the `nth` value in the order of ids, of which there must be more than `nth`.
+    fn nth(&self, mut nth: usize) -> u32 {
+        for (at, chunk) in self.chunks.iter().enumerate() {
+            let live = usize::from(chunk.live);
+            if nth < live {
+                let mut cells =
+                    chunk.cells.iter().enumerate().filter(|(_, v)| v.vacancy().is_none());
+                let (cell, _) = cells.nth(nth).expect("`live` counts the occupied cells");
+                return (at * CHUNK + cell) as u32;
+            }
+            nth -= live;
+        }
+        unreachable!("`len` counts the values of all chunks")
     }
 
     /// Drops whole chunks of values, the last first, until at least `count` values are gone or
@@ -174,6 +205,8 @@ impl<T: Cell> Slab<T> {
         {
             gone += usize::from(chunk.live);
             self.len -= usize::from(chunk.live);
+            // Not the first chunk, nor one that was given back.
+            self.whole -= usize::from(!self.chunks.is_empty() && chunk.live > 0);
         }
         // Only chunks that still stand may be open.
         let left = self.chunks.len() as u32;
@@ -193,10 +226,6 @@ impl<T: Cell> Slab<T> {
         at
     }
 
-    fn released(&self) -> usize {
-        self.open.iter().filter(|&&at| at > 0 && self.chunks[at as usize].live == 0).count()
-    }
-
     /// Checks the invariants. For tests and fuzzing only: O(n).
     #[doc(hidden)]
     pub fn assert_valid(&self) {
@@ -214,35 +243,33 @@ impl<T: Cell> Slab<T> {
             assert_eq!(vacant, chunk.cells.len() - live, "chunk {at} lost a vacant cell");
             let listed = self.open.iter().filter(|&&open| open as usize == at).count();
             assert_eq!(listed, usize::from(chunk.is_open), "chunk {at} is listed {listed} times");
-            assert_eq!(chunk.is_open, !chunk.is_full());
+            assert_eq!(chunk.is_open, live < CHUNK);
             len += live;
         }
         assert_eq!(len, self.len);
+        let whole = self.chunks.iter().skip(1).filter(|chunk| chunk.live > 0).count();
+        assert_eq!(whole, self.whole);
     }
 }
 
-impl<T> Chunk<T> {
-    fn is_full(&self) -> bool {
-        usize::from(self.live) == CHUNK
+impl<T, const CHUNK: usize> Slab<T, CHUNK> {
+    fn split(id: u32) -> (usize, usize) {
+        (id as usize / CHUNK, id as usize % CHUNK)
     }
 }
 
-fn split(id: u32) -> (usize, usize) {
-    (id as usize / CHUNK, id as usize % CHUNK)
-}
-
-impl<T> Index<u32> for Slab<T> {
+impl<T, const CHUNK: usize> Index<u32> for Slab<T, CHUNK> {
     type Output = T;
 
     fn index(&self, id: u32) -> &T {
-        let (at, cell) = split(id);
+        let (at, cell) = Self::split(id);
         &self.chunks[at].cells[cell]
     }
 }
 
-impl<T> IndexMut<u32> for Slab<T> {
+impl<T, const CHUNK: usize> IndexMut<u32> for Slab<T, CHUNK> {
     fn index_mut(&mut self, id: u32) -> &mut T {
-        let (at, cell) = split(id);
+        let (at, cell) = Self::split(id);
         &mut self.chunks[at].cells[cell]
     }
 }
@@ -253,6 +280,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+
+    const CHUNK: usize = 256;
 
     /// The least thing that can be vacant: the sign says so.
     impl Cell for i64 {
@@ -268,7 +297,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_slab_keeps_what_a_map_keeps(steps in prop::collection::vec((any::<bool>(), any::<u16>()), 1..2000)) {
-            let (mut slab, mut model) = (Slab::default(), BTreeMap::new());
+            let (mut slab, mut model) = (<Slab<i64>>::default(), BTreeMap::new());
             for (n, (grow, pick)) in steps.into_iter().enumerate() {
                 if grow || model.is_empty() {
                     let id = slab.insert(n as i64);
@@ -287,10 +316,16 @@ mod tests {
 
     #[test]
     fn an_emptied_slab_holds_no_memory() {
-        let mut slab = Slab::default();
+        let mut slab = <Slab<i64>>::default();
         let ids: Vec<u32> = (0..10_000).map(|n| slab.insert(n)).collect();
         assert!(slab.heap_bytes() >= 10_000 * size_of::<i64>());
-        for id in ids {
+        // The chunks in the middle are given back at once.
+        for &id in &ids[1_000..9_000] {
+            slab.remove(id);
+        }
+        slab.assert_valid();
+        assert!(slab.heap_bytes() < 4_000 * size_of::<i64>());
+        for &id in ids[..1_000].iter().chain(&ids[9_000..]) {
             slab.remove(id);
         }
         assert_eq!(slab.heap_bytes(), 0);
@@ -298,8 +333,29 @@ mod tests {
     }
 
     #[test]
+    fn a_random_value_is_any_of_them_with_equal_chance() {
+        let mut rng = fastrand::Rng::with_seed(7);
+        let mut slab = <Slab<i64>>::default();
+        assert_eq!(slab.random(&mut rng), None);
+        let ids: Vec<u32> = (0..20_000).map(|n| slab.insert(n)).collect();
+        // Dense: every cell; sparse: five far apart, which takes counting.
+        for keep in [1, 4_000] {
+            ids.iter().filter(|&&id| id % keep != 0).for_each(|&id| {
+                slab.remove(id);
+            });
+            let mut drawn = BTreeMap::<u32, u32>::new();
+            let draws = 20 * slab.len().max(500) as u32;
+            (0..draws).for_each(|_| *drawn.entry(slab.random(&mut rng).unwrap()).or_default() += 1);
+            assert!(drawn.keys().all(|&id| slab.get(id).is_some()));
+            let mean = draws / slab.len() as u32;
+            assert_eq!(drawn.len(), slab.len(), "none is left out of 20 draws each");
+            assert!(drawn.values().all(|&n| n < 3 * mean), "{drawn:?}");
+        }
+    }
+
+    #[test]
     fn dropping_some_keeps_the_rest() {
-        let mut slab = Slab::default();
+        let mut slab = <Slab<i64>>::default();
         (0..1000).for_each(|n| {
             slab.insert(n);
         });

@@ -1,0 +1,504 @@
+//! Transactions: a set of locked shards with one reading of the clock.
+//!
+//! A single-key operation is a transaction over one shard. A closure's transaction locks shards as
+//! the closure touches them:
+//!
+//! - a shard that comes after all held ones in the order (namespace, shard) is waited for;
+//! - one that comes before is only *tried*; where that fails, the transaction rolls back and starts
+//!   again with the union locked from the beginning;
+//! - after a few restarts it locks every shard of the namespaces it touched.
+//!
+//! Waiting happens in ascending order only, so no two transactions wait for one another.
+//!
+//! The end of a transaction, in this order: effects to the sink, events to the outbox, watches and
+//! waiters marked, **unlock**; then, with nothing locked: waiters are served, events delivered,
+//! replaced values dropped, durability awaited ([`After`]).
+//!
+//! # Invariants
+//!
+//! 1. Locks are released exactly once, and never with undone or unannounced changes.
+//! 2. No code of the program's runs under a lock but a transaction's own closure.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use larder_base::clock::{Clock, Time};
+use larder_base::sync::RwLockWriteGuard;
+use larder_base::wake::Wake;
+use larder_collections::blob::Blob;
+use smallvec::SmallVec;
+
+use crate::access::{Access, Room};
+use crate::effect::Effect;
+use crate::engine::{Core, run_wakes};
+use crate::error::{Error, Result};
+use crate::event::{Event, EventKind};
+use crate::groups::{Counters, Keys, Leases, Objects, SortedSets, Strings};
+use crate::inside::{self, Place};
+use crate::namespace::{Keyspace, Namespace};
+use crate::shard::ShardState;
+use crate::slot::Slot;
+use crate::undo::{Step, Undo};
+use crate::value::Value;
+use crate::watch::Watch;
+
+/// Restarts after which a transaction locks whole namespaces.
+const PATIENCE: u32 = 3;
+
+/// A transaction: see the module. Operations stand in the same groups as on [`Namespace`], each
+/// taking the namespace it works in.
+///
+/// Its closure may run several times, so it should do nothing but operations (and what can be
+/// repeated). An error rolls everything back, and so does a panic.
+///
+/// ```
+/// use larder_engine::{Error, Larder};
+///
+/// let larder = Larder::new();
+/// let bank = larder.namespace("bank")?;
+/// bank.counters().set("ann", 10)?;
+///
+/// larder.transaction(|tx| {
+///     tx.counters(&bank).add("ann", -4)?;
+///     tx.counters(&bank).add("bob", 4)?;
+///     Ok::<_, Error>(())
+/// })?;
+/// assert_eq!(bank.counters().value("ann")? + bank.counters().value("bob")?, 10);
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Txn<'e> {
+    pub(crate) core: &'e Core,
+    /// In the order of acquisition, so that an index stays good.
+    held: SmallVec<[Held<'e>; 1]>,
+    cx: Cx,
+    want: Want<'e>,
+    /// The one key whose waiters this transaction serves, and so may touch although it is owed.
+    serving: Option<(u32, Blob)>,
+}
+
+/// A locked shard.
+#[derive(Debug)]
+struct Held<'e> {
+    keyspace: &'e Keyspace,
+    shard: u32,
+    state: RwLockWriteGuard<'e, ShardState>,
+}
+
+/// What a transaction gathers while it runs.
+#[derive(Debug)]
+pub(crate) struct Cx {
+    now: Option<Time>,
+    /// True inside a closure: changes can be taken back.
+    pub(crate) is_undoable: bool,
+    /// True while effects are replayed: nothing lapses, nothing is recorded again.
+    pub(crate) is_replaying: bool,
+    pub(crate) is_listening: bool,
+    pub(crate) undo: Vec<Undo>,
+    pub(crate) notices: Vec<Notice>,
+    pub(crate) grave: Vec<Value>,
+    /// The least deadline given, in milliseconds.
+    pub(crate) least_due: u64,
+}
+
+/// Something to tell at commit.
+#[derive(Debug)]
+pub(crate) struct Notice {
+    /// Index of the held shard.
+    pub(crate) at: usize,
+    pub(crate) key: Blob,
+    pub(crate) event: Option<EventKind>,
+    pub(crate) effect: Option<Effect>,
+    /// True for what holds even if the transaction rolls back: a key that lapsed has lapsed.
+    pub(crate) lapsed: bool,
+}
+
+/// Why a transaction has to start again.
+#[derive(Debug)]
+enum Want<'e> {
+    Nothing,
+    Shard(&'e Keyspace, u32),
+    /// Waiters of this key come first.
+    Serve(&'e Keyspace, Blob),
+    /// Something must be evicted first.
+    Room(&'e Keyspace),
+}
+
+/// What remains to be done when nothing is locked any more.
+#[derive(Debug, Default)]
+pub(crate) struct After {
+    pub(crate) owed: VecDeque<(u32, Blob)>,
+    pub(crate) wakes: Vec<Wake>,
+    pub(crate) grave: Vec<Value>,
+    undo: Vec<Undo>,
+    has_events: bool,
+    settle: Option<u64>,
+}
+
+impl Cx {
+    /// The transaction's one reading of the clock.
+    pub(crate) fn now(&mut self, clock: &Clock) -> Time {
+        *self.now.get_or_insert_with(|| clock.now())
+    }
+
+    /// Puts a value aside until no lock is held, if dropping it may take long or run foreign code.
+    pub(crate) fn bury(&mut self, value: Value) {
+        if value.drops_late() {
+            self.grave.push(value);
+        }
+    }
+}
+
+impl<'e> Txn<'e> {
+    /// A transaction that holds nothing yet.
+    #[inline]
+    pub(crate) fn new(core: &'e Core, is_undoable: bool) -> Self {
+        Self {
+            core,
+            held: SmallVec::new(),
+            cx: Cx {
+                now: None,
+                is_undoable,
+                is_replaying: false,
+                is_listening: core.outbox.is_listening(),
+                undo: Vec::new(),
+                notices: Vec::new(),
+                grave: Vec::new(),
+                least_due: u64::MAX,
+            },
+            want: Want::Nothing,
+            serving: None,
+        }
+    }
+
+    /// Strings of `namespace`, in this transaction.
+    pub fn strings<'a>(&'a mut self, namespace: &'a Namespace) -> Strings<'a, 'e> {
+        Strings(Access::Within(self, namespace))
+    }
+
+    /// Counters of `namespace`, in this transaction.
+    pub fn counters<'a>(&'a mut self, namespace: &'a Namespace) -> Counters<'a, 'e> {
+        Counters(Access::Within(self, namespace))
+    }
+
+    /// Keys of `namespace`, in this transaction.
+    pub fn keys<'a>(&'a mut self, namespace: &'a Namespace) -> Keys<'a, 'e> {
+        Keys(Access::Within(self, namespace))
+    }
+
+    /// Sorted sets of `namespace`, in this transaction.
+    pub fn sorted_sets<'a>(&'a mut self, namespace: &'a Namespace) -> SortedSets<'a, 'e> {
+        SortedSets(Access::Within(self, namespace))
+    }
+
+    /// Leases of `namespace`, in this transaction.
+    pub fn leases<'a>(&'a mut self, namespace: &'a Namespace) -> Leases<'a, 'e> {
+        Leases(Access::Within(self, namespace))
+    }
+
+    /// Objects of `namespace`, in this transaction.
+    pub fn objects<'a>(&'a mut self, namespace: &'a Namespace) -> Objects<'a, 'e> {
+        Objects(Access::Within(self, namespace))
+    }
+
+    /// The transaction's time: read once, frozen until it ends.
+    pub fn now(&mut self) -> Time {
+        self.cx.now(&self.core.clock)
+    }
+
+    /// Goes on only if `fence` is the live grant of the lease under `key`: the guard of a holder
+    /// that may have lost its lease without knowing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::StaleFence`], which, passed on, rolls the transaction back.
+    pub fn guard(
+        &mut self,
+        namespace: &Namespace,
+        key: impl AsRef<[u8]>,
+        fence: u64,
+    ) -> Result<()> {
+        let keyspace = self.keyspace(namespace)?;
+        crate::ops::lease::check(&self.slot(keyspace, key.as_ref())?, fence)
+    }
+
+    /// Goes on only if no key of `watch` was changed since it was watched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WatchedKeyChanged`], which, passed on, rolls the transaction back.
+    pub fn check(&mut self, watch: &Watch) -> Result<()> {
+        for (id, key) in watch.places() {
+            let keyspace = self.core.keyspace(*id);
+            self.slot(keyspace, key)?;
+            // A key that lapsed in this very transaction: nobody told the watch yet.
+            if self.cx.notices.iter().any(|notice| notice.lapsed && notice.key == *key) {
+                return Err(Error::WatchedKeyChanged);
+            }
+        }
+        if watch.is_changed() { Err(Error::WatchedKeyChanged) } else { Ok(()) }
+    }
+
+    /// The keyspace behind a handle, for as long as the engine lives.
+    pub(crate) fn keyspace(&self, namespace: &Namespace) -> Result<&'e Keyspace> {
+        if !std::ptr::eq(self.core, namespace.core()) {
+            return Err(Error::ForeignNamespace);
+        }
+        Ok(self.core.keyspace(namespace.keyspace.id))
+    }
+
+    /// Lets the transaction touch a key that is owed to its waiters, in order to serve them.
+    pub(crate) fn serve_key(&mut self, keyspace: &Keyspace, key: &[u8]) {
+        self.serving = Some((keyspace.id, key.into()));
+    }
+
+    pub(crate) fn set_replaying(&mut self) {
+        self.cx.is_replaying = true;
+    }
+
+    /// Refuses to grow a namespace that is over its budget; where something may be evicted, the
+    /// transaction starts again after that.
+    pub(crate) fn need(&mut self, keyspace: &'e Keyspace, room: Room) -> Result<()> {
+        match keyspace.budget() {
+            Some(budget) if room == Room::Grows && budget.is_over() && !self.cx.is_replaying => {
+                self.want = Want::Room(keyspace);
+                Err(Error::Restart)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The place of `key`, in its locked shard; an entry past its deadline is gone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Restart`] when the transaction has to start again.
+    #[inline]
+    pub(crate) fn slot<'t>(
+        &'t mut self,
+        keyspace: &'e Keyspace,
+        key: &'t [u8],
+    ) -> Result<Slot<'t>> {
+        let hash = keyspace.hash(key);
+        let at = self.hold(keyspace, keyspace.shard_of(hash))?;
+        if self.held[at].state.crowd.is_some() {
+            self.yield_to_waiters(at, key)?;
+        }
+        let held = &mut self.held[at];
+        let shard = &keyspace.shards[held.shard as usize];
+        let mut slot =
+            Slot::new(self.core, keyspace, shard, &mut held.state, &mut self.cx, at, key, hash);
+        slot.lapse();
+        Ok(slot)
+    }
+
+    #[cold]
+    fn yield_to_waiters(&mut self, at: usize, key: &[u8]) -> Result<()> {
+        let held = &self.held[at];
+        let is_served =
+            self.serving.as_ref().is_some_and(|(id, k)| *id == held.keyspace.id && **k == *key);
+        let is_owed = held.state.crowd.as_ref().is_some_and(|crowd| crowd.is_owed(key));
+        if is_owed && !is_served {
+            self.want = Want::Serve(held.keyspace, key.into());
+            return Err(Error::Restart);
+        }
+        Ok(())
+    }
+
+    /// The index of a held shard, locked now if it was not.
+    #[inline]
+    pub(crate) fn hold(&mut self, keyspace: &'e Keyspace, shard: u32) -> Result<usize> {
+        if !matches!(self.want, Want::Nothing) {
+            return Err(Error::Restart);
+        }
+        let place = (keyspace.id, shard);
+        let mut is_last = true;
+        for (at, held) in self.held.iter().enumerate() {
+            let other = (held.keyspace.id, held.shard);
+            if other == place {
+                return Ok(at);
+            }
+            is_last &= other < place;
+        }
+        let lock = &keyspace.shards[shard as usize].state;
+        let state = if is_last { Some(lock.write()) } else { lock.try_write() };
+        let Some(state) = state else {
+            self.want = Want::Shard(keyspace, shard);
+            return Err(Error::Restart);
+        };
+        self.held.push(Held { keyspace, shard, state });
+        Ok(self.held.len() - 1)
+    }
+
+    /// The locked shard of this index, with what the transaction gathers.
+    pub(crate) fn parts(&mut self, at: usize) -> (&'e Keyspace, u32, &mut ShardState, &mut Cx) {
+        let held = &mut self.held[at];
+        (held.keyspace, held.shard, &mut held.state, &mut self.cx)
+    }
+
+    /// Takes every change back, but for keys that lapsed.
+    pub(crate) fn roll_back(&mut self) {
+        self.cx.notices.retain(|notice| notice.lapsed);
+        while let Some(undo) = self.cx.undo.pop() {
+            match undo.step {
+                Step::Moved { from_at, from_key, due, was } => {
+                    // Back to where it came from; then the target gets back what it held.
+                    let target = &mut self.held[undo.at];
+                    let hash = target.keyspace.hash(&undo.key);
+                    let spot = target.state.locate(hash, &undo.key).expect("it landed there");
+                    let (entry, _) = target.state.take(target.keyspace, hash, spot);
+                    let source = Step::Entry(Some((entry.value, due)));
+                    self.undo(Undo { at: from_at, key: from_key, step: source });
+                    self.undo(Undo { at: undo.at, key: undo.key, step: Step::Entry(was) });
+                }
+                step => self.undo(Undo { step, ..undo }),
+            }
+        }
+    }
+
+    fn undo(&mut self, undo: Undo) {
+        let held = &mut self.held[undo.at];
+        undo.apply(held.keyspace, &mut held.state, &mut self.cx.grave);
+    }
+
+    /// Announces the changes and unlocks. What is left to do comes back in `after`.
+    #[inline]
+    pub(crate) fn commit(&mut self, after: &mut After) {
+        if !self.cx.notices.is_empty() {
+            self.announce(after);
+        }
+        for held in self.held.drain(..) {
+            drop(held);
+        }
+        if self.cx.least_due != u64::MAX {
+            self.core.nudge(std::mem::replace(&mut self.cx.least_due, u64::MAX));
+        }
+        after.grave.append(&mut self.cx.grave);
+        after.undo.append(&mut self.cx.undo);
+    }
+
+    #[cold]
+    fn announce(&mut self, after: &mut After) {
+        let mut effects = Vec::new();
+        for notice in &mut self.cx.notices {
+            let held = &mut self.held[notice.at];
+            if let Some(effect) = notice.effect.take() {
+                effects.push((Arc::clone(&held.keyspace.name), effect));
+            }
+            if let Some(crowd) = &mut held.state.crowd
+                && crowd.touch(&notice.key)
+            {
+                after.owed.push_back((held.keyspace.id, notice.key.clone()));
+            }
+        }
+        if let (false, Some(sink)) = (effects.is_empty(), &self.core.sink) {
+            let now = self.cx.now(&self.core.clock);
+            after.settle = Some(sink.append(now, &effects));
+        }
+        if self.cx.is_listening {
+            let held = &self.held;
+            let events = self.cx.notices.drain(..).filter_map(|notice| {
+                let namespace = Arc::clone(&held[notice.at].keyspace.name);
+                Some(Event { namespace, key: notice.key, kind: notice.event? })
+            });
+            self.core.outbox.push(events);
+            after.has_events = true;
+        }
+        self.cx.notices.clear();
+    }
+}
+
+/// A transaction that goes without being committed, because its closure panicked, rolls back.
+impl Drop for Txn<'_> {
+    fn drop(&mut self) {
+        if !self.held.is_empty() {
+            let mut after = After::default();
+            self.roll_back();
+            self.commit(&mut after);
+            self.core.conclude(after);
+        }
+    }
+}
+
+impl Core {
+    /// Runs a closure as one transaction; see [`Txn`].
+    pub(crate) fn run<'e, R, E: From<Error>>(
+        &'e self,
+        mut closure: impl FnMut(&mut Txn<'e>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut after = After::default();
+        let result = self.run_into(&mut after, &mut closure);
+        self.conclude(after);
+        self.do_deferred();
+        result
+    }
+
+    /// Like [`run`](Self::run); what is left to do afterwards is the caller's.
+    pub(crate) fn run_into<'e, R, E: From<Error>>(
+        &'e self,
+        after: &mut After,
+        closure: &mut impl FnMut(&mut Txn<'e>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        let mut plan = BTreeSet::new();
+        for restarts in 0.. {
+            let mut txn = Txn::new(self, true);
+            for &(id, shard) in &plan {
+                txn.hold(self.keyspace(id), shard).expect("an ascending plan can be waited for");
+            }
+            let outcome = {
+                let _place = inside::enter(Place::Transaction);
+                closure(&mut txn)
+            };
+            let want = std::mem::replace(&mut txn.want, Want::Nothing);
+            if outcome.is_ok() && matches!(want, Want::Nothing) {
+                txn.commit(after);
+                return outcome;
+            }
+            txn.roll_back();
+            plan.extend(txn.held.iter().map(|held| (held.keyspace.id, held.shard)));
+            txn.commit(after);
+            match want {
+                Want::Nothing => return outcome,
+                Want::Shard(keyspace, shard) => _ = plan.insert((keyspace.id, shard)),
+                Want::Serve(keyspace, key) => self.serve_now(keyspace, key),
+                Want::Room(keyspace) => self.make_room(keyspace).map_err(E::from)?,
+            }
+            if restarts >= PATIENCE {
+                let ids: BTreeSet<u32> = plan.iter().map(|&(id, _)| id).collect();
+                for id in ids {
+                    plan.extend((0..self.keyspace(id).shards.len() as u32).map(|s| (id, s)));
+                }
+            }
+        }
+        unreachable!("the loop above ends by returning")
+    }
+
+    /// What follows a transaction when nothing is locked: waiters are served, events delivered,
+    /// replaced values dropped, durability awaited.
+    #[inline]
+    pub(crate) fn conclude(&self, mut after: After) {
+        if !after.owed.is_empty() {
+            self.serve(&mut after);
+        }
+        if !after.wakes.is_empty() {
+            run_wakes(after.wakes.drain(..));
+        }
+        if after.has_events {
+            self.outbox.deliver();
+        }
+        if !after.undo.is_empty() {
+            after.grave.extend(after.undo.drain(..).flat_map(Undo::into_value));
+        }
+        self.graveyard.take_in(after.grave);
+        if let (Some(number), Some(sink)) = (after.settle, &self.sink) {
+            sink.settle(number);
+        }
+    }
+
+    /// Serves the waiters of a key that somebody else fed and has not come to yet.
+    pub(crate) fn serve_now(&self, keyspace: &Keyspace, key: Blob) {
+        let mut after = After::default();
+        after.owed.push_back((keyspace.id, key));
+        self.conclude(after);
+    }
+}

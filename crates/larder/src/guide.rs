@@ -1,0 +1,1 @@
+//! The guide: one thing at a time.

@@ -1,0 +1,10 @@
+//! See `larder_fuzz::sorted_set`.
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| larder_fuzz::sorted_set::run(data));
+
+#[cfg(not(fuzzing))]
+fn main() {
+    eprintln!("run this with: cargo +nightly fuzz run sorted_set");
+}
