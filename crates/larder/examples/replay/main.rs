@@ -32,6 +32,7 @@ mod progress;
 mod report;
 mod site;
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
@@ -44,6 +45,9 @@ use lines::{Line, Lines};
 use progress::Progress;
 use report::{Cost, Summary};
 use site::Site;
+
+/// Why a run ended before its end.
+type Failure = Box<dyn Error>;
 
 /// Bytes read at once.
 const BUFFER: usize = 128 * 1024;
@@ -71,16 +75,15 @@ fn main() -> ExitCode {
 }
 
 /// Replays the log that the user named, or the built-in one, and reports.
-fn replay(options: &Options) -> io::Result<()> {
+fn replay(options: &Options) -> Result<(), Failure> {
     let Some(path) = &options.path else {
         let log = BufReader::with_capacity(BUFFER, generate::Log::new());
         return run(log, "the built-in log", None, options);
     };
     let source = path.display().to_string();
-    let named = |error: io::Error| io::Error::new(error.kind(), format!("{source}: {error}"));
-    let (file, bytes) = open(path).map_err(named)?;
+    let (file, bytes) = open(path).map_err(|error| named(&source, &error))?;
     let log = BufReader::with_capacity(BUFFER, file);
-    run(log, &source, bytes, options).map_err(named)
+    run(log, &source, bytes, options)
 }
 
 /// Opens the log; its length is known if it is a plain file.
@@ -93,22 +96,31 @@ fn open(path: &Path) -> io::Result<(File, Option<u64>)> {
     Ok((file, metadata.is_file().then_some(metadata.len())))
 }
 
-fn run(log: impl BufRead, source: &str, bytes: Option<u64>, options: &Options) -> io::Result<()> {
+fn run(
+    log: impl BufRead,
+    source: &str,
+    bytes: Option<u64>,
+    options: &Options,
+) -> Result<(), Failure> {
     let progress = if options.json { Progress::hidden() } else { Progress::shown(bytes) };
     let began = Instant::now();
     let mut replay = Replay::default();
     let mut lines = Lines::new(log);
-    while let Some(line) = lines.next()? {
-        if let Err(reason) = replay.step(&line)
-            && options.verbose
+    while let Some(line) = lines.next().map_err(|error| named(source, &error))? {
+        let malformed = replay
+            .step(&line)
+            .map_err(|error| named(&format!("{source}, line {}", line.number), error.as_ref()))?;
+        if options.verbose
+            && let Some(reason) = malformed
         {
             progress.say(&format!("line {}: {reason}", line.number));
         }
         progress.reached(line.number, line.end);
     }
     progress.clear();
-    let cost = Cost { elapsed: began.elapsed(), memory: replay.memory() };
-    let summary = replay.summary();
+    let elapsed = began.elapsed();
+    let summary = replay.summary()?;
+    let cost = Cost { elapsed, memory: replay.memory() };
     print(|out| {
         if options.json {
             report::write_json(out, &summary)
@@ -116,6 +128,11 @@ fn run(log: impl BufRead, source: &str, bytes: Option<u64>, options: &Options) -
             report::write_text(out, source, &summary, &cost)
         }
     })
+}
+
+/// An error with the place where it happened.
+fn named(place: &str, error: &dyn Error) -> Failure {
+    format!("{place}: {error}").into()
 }
 
 /// A replay on its way.
@@ -127,24 +144,27 @@ struct Replay {
 }
 
 impl Replay {
-    fn step(&mut self, line: &Line<'_>) -> Result<(), Malformed> {
+    /// Takes one line, and says what is wrong with it.
+    fn step(&mut self, line: &Line<'_>) -> Result<Option<Malformed>, Failure> {
         let too_long = Malformed::TooLong { limit: lines::MAX_LINE };
-        match line.bytes.ok_or(too_long).and_then(access::parse) {
-            Ok(request) => {
-                let site = self.site.get_or_insert_with(|| Site::open(request.time_s));
-                site.visit(&request);
-                Ok(())
-            }
+        let request = match line.bytes.ok_or(too_long).and_then(access::parse) {
+            Ok(request) => request,
             Err(reason) => {
                 self.malformed += 1;
-                Err(reason)
+                return Ok(Some(reason));
             }
-        }
+        };
+        let site = match &mut self.site {
+            Some(site) => site,
+            none => none.insert(Site::open(request.time_s)?),
+        };
+        site.serve(&request)?;
+        Ok(None)
     }
 
-    fn summary(&self) -> Summary {
-        let summary = self.site.as_ref().map(Site::summary).unwrap_or_default();
-        Summary { malformed: self.malformed, ..summary }
+    fn summary(&self) -> larder::Result<Summary> {
+        let served = self.site.as_ref().map_or_else(|| Ok(Summary::default()), Site::summary)?;
+        Ok(Summary { malformed: self.malformed, ..served })
     }
 
     fn memory(&self) -> u64 {
@@ -155,7 +175,7 @@ impl Replay {
 /// Writes to standard output. A reader that has seen enough, as in `| head`, is no error.
 fn print(
     write: impl FnOnce(&mut BufWriter<io::StdoutLock<'_>>) -> io::Result<()>,
-) -> io::Result<()> {
+) -> Result<(), Failure> {
     let mut out = BufWriter::new(io::stdout().lock());
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
@@ -163,7 +183,8 @@ fn print(
             drop(out.into_parts());
             Ok(())
         }
-        done => done,
+        Err(error) => Err(named("standard output", &error)),
+        Ok(()) => Ok(()),
     }
 }
 

@@ -122,8 +122,12 @@ fn the_log_of_edges_comes_out_as_its_comments_tell() {
 fn every_field_is_right_on_the_built_in_log() {
     let log = run(&["--generate"]);
     assert!(log.status.success());
-    let found = json_of(&run(&["--json"]));
+    let output = run(&["--json"]);
+    let found = json_of(&output);
     assert_equals_reference(&log.stdout, &found);
+    // From a file it is the same log, in the same order on every run.
+    let again = run(&["--json", &scratch("built-in.log", &log.stdout)]);
+    assert!(again.stdout == output.stdout, "two runs print the same bytes");
     assert_eq!(found["requests"], 200_000);
     assert!(found["malformed"].as_u64() > Some(0), "it has broken lines");
     assert!(found["limiter"]["refused"].as_u64() > Some(0), "it has bursts");
@@ -139,15 +143,6 @@ fn every_field_is_right_on_a_log_of_the_users() {
         Some(path) => assert_file_equals_reference(Path::new(&path)),
         None => println!("skipped: LARDER_ACCESS_LOG names no log"),
     }
-}
-
-#[test]
-fn two_runs_print_the_same_bytes() {
-    let first = run(&["--json"]);
-    assert_eq!(first.stdout, run(&["--json"]).stdout);
-    // And the built-in log from a file is the built-in log.
-    let path = scratch("built-in.log", &run(&["--generate"]).stdout);
-    assert_eq!(first.stdout, run(&["--json", &path]).stdout);
 }
 
 #[test]
@@ -289,6 +284,7 @@ fn a_reader_that_has_seen_enough_is_no_error() {
 }
 
 /// The log comes through a pipe, and the program is asked for its memory while it waits for more.
+/// It has read all but what the pipe holds.
 #[cfg(target_os = "linux")]
 #[test]
 fn a_line_of_100_mb_takes_no_memory() {
@@ -297,7 +293,6 @@ fn a_line_of_100_mb_takes_no_memory() {
     let small = fs::read(small_log()).unwrap();
     log.write_all(&small).unwrap();
     log.write_all(b"\n").unwrap();
-    let usual = peak_kib(&child);
     let megabyte = vec![b'x'; 1 << 20];
     for _ in 0..100 {
         log.write_all(&megabyte).unwrap();
@@ -312,7 +307,7 @@ fn a_line_of_100_mb_takes_no_memory() {
     let expected = reference::replay(&without);
     assert_eq!(found["malformed"].as_u64(), expected["malformed"].as_u64().map(|n| n + 1));
     assert_eq!(found["requests"], expected["requests"]);
-    assert!(peak < usual + 4096, "{usual} KiB before the line, {peak} KiB within it");
+    assert!(peak < 32 * 1024, "{peak} KiB");
 }
 
 /// The most memory that the program had so far.
