@@ -5,6 +5,7 @@
 //! `fuzz_targets/` calls it), and as an ordinary test on stable Rust over the
 //! seeds and over random bytes (`tests/bodies.rs` walks [`BODIES`]).
 
+pub mod eviction;
 pub mod slab;
 
 /// A body: it panics when a promise is broken.
@@ -13,5 +14,6 @@ pub type Body = fn(&[u8]);
 /// Every body by the name of its target.
 #[rustfmt::skip]
 pub static BODIES: &[(&str, Body)] = &[
+    ("eviction", eviction::run),
     ("slab", slab::run),
 ];
