@@ -46,6 +46,8 @@ pub(super) enum Kind {
 
 #[derive(Debug, Default)]
 pub(super) struct Ghosts {
+    /// Boxed, so that a longer list of chunks copies their addresses only.
+    #[expect(clippy::vec_box, reason = "growing must not copy the ghosts")]
     chunks: Vec<Box<[Bucket; CHUNK]>>,
     buckets: usize,
     /// The last birth of each kind, 1..=AGES.

@@ -17,7 +17,7 @@ const MASK: u64 = (1 << BITS) - 1;
 
 /// The stamp of an access at `now_ms`, less than 2^30.
 pub fn stamp(now_ms: u64) -> u32 {
-    (now_ms / TICK_MS & MASK) as u32
+    ((now_ms / TICK_MS) & MASK) as u32
 }
 
 /// How long ago `stamp` was, in milliseconds, to within a tick. Bits from 30 up are ignored. The
