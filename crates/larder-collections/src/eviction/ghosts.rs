@@ -91,9 +91,7 @@ impl Ghosts {
         let ghost = Ghost { fingerprint: fingerprint(hash), born: *birth << 1 | kind as u32 };
         self.sweep = (self.sweep + 1) % self.buckets;
         self.sweep_bucket(self.sweep);
-        let at = self.address(ghost.fingerprint);
-        self.sweep_bucket(at);
-        self.put(at, ghost);
+        self.put(self.address(ghost.fingerprint), ghost);
     }
 
     /// Forgets the ghost of `hash` and says whence it came, if it is still remembered.
@@ -158,7 +156,6 @@ impl Ghosts {
         self.buckets = last;
         self.sweep = self.sweep.min(last.saturating_sub(1));
         if last > 0 {
-            self.sweep_bucket(buddy(last));
             for ghost in moved.into_iter().filter(|ghost| ghost.born != 0) {
                 self.put(buddy(last), ghost);
             }
@@ -171,7 +168,8 @@ impl Ghosts {
         }
     }
 
-    /// Puts `ghost` into bucket `at`, in place of the one with the least life left if it is full.
+    /// Puts `ghost` into bucket `at`, in place of the one with the least life left: no ghost at all
+    /// and one past its age have none.
     fn put(&mut self, at: usize, ghost: Ghost) {
         let (births, limits) = (self.births, self.limits);
         let cell = self.bucket(at).iter_mut().min_by_key(|ghost| life(**ghost, births, limits));
