@@ -76,7 +76,7 @@ fn expire_step<'e>(txn: &mut Txn<'e>, keyspace: &'e Keyspace, shard: u32, until:
         if is_heard {
             let effect = keyspace.is_recorded().then(|| Effect::Delete { key: entry.key.clone() });
             let event = Some(EventKind::Expired);
-            cx.notices.push(Notice { at, key: entry.key, event, effect, lapsed: true });
+            cx.gather().notices.push(Notice { at, key: entry.key, event, effect, lapsed: true });
         }
     }
     let shard = &keyspace.shards[shard as usize];
