@@ -8,7 +8,7 @@
 //!            top clients       sorted set: admitted requests by client
 //! status     200, 404, ...     counters
 //! limiter    CLIENT            sorted set: its admitted requests, by their second   60 s
-//! sessions   CLIENT AGENT      counter: requests in this session                  1800 s
+//! sessions   CLIENT AGENT      string: the page seen last                         1800 s
 //! pages      PAGE              string: the page as it was loaded                   300 s
 //! ```
 //!
