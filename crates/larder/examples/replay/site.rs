@@ -8,7 +8,7 @@
 //!            top clients       sorted set: admitted requests by client
 //! status     200, 404, ...     counters
 //! limiter    CLIENT            sorted set: its admitted requests, by their second   60 s
-//! sessions   CLIENT AGENT      counter: requests in this session                  1800 s
+//! sessions   CLIENT AGENT      string: the page seen last                         1800 s
 //! pages      PAGE              string: the page as it was loaded                   300 s
 //! ```
 //!
@@ -22,9 +22,10 @@
 //! later than all before. Turning it reclaims on the way whatever has expired,
 //! so the number of sessions that live is the number of keys.
 //!
-//! The engine's clock begins in 1970 and ends in 2554; a log may tell any year up
-//! to 9999. So a log from before begins in 1970, and a gap of more than a year is
-//! taken as a year: the site remembers nothing for that long, so it cannot tell.
+//! The engine's clock begins in 1970 and ends in 2554; a log may tell any year from
+//! 1 to 9999. So a log from before 1970 begins there, and a gap of over a year is
+//! taken as a year, past the year 2200 a gap of over an hour as an hour. The site
+//! remembers nothing for that long, so it cannot tell the difference.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -45,11 +46,10 @@ const SESSION: Duration = Duration::from_secs(1800);
 /// How long a page is good after it was loaded.
 const FRESH: Duration = Duration::from_secs(300);
 
-/// Where the engine's clock can begin, in seconds since 1970: from 1970 to 2200, which leaves
-/// time enough behind it.
-const BEGIN_S: std::ops::RangeInclusive<i64> = 0..=7_258_118_400;
-/// The longest gap that the clock makes.
-const LONGEST_GAP_S: u64 = 366 * 86_400;
+/// The year 2200 in seconds since 1970: from here on the engine's clock is sparing.
+const LATE_S: u64 = 7_258_118_400;
+/// The longest gap that the engine's clock makes before [`LATE_S`], and after.
+const LONGEST_GAPS_S: [u64; 2] = [366 * 86_400, 3_600];
 
 /// The application and its data.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ pub(crate) struct Site {
 impl Site {
     /// Opens for business at `now_s`, in seconds since 1970.
     pub(crate) fn open(now_s: i64) -> larder::Result<Self> {
-        let begin_s = now_s.clamp(*BEGIN_S.start(), *BEGIN_S.end()) as u64;
+        let begin_s = u64::try_from(now_s).unwrap_or(0).min(LATE_S);
         let clock = ManualClock::starting_at(Time::from_millis(begin_s * 1000));
         let larder = Larder::builder().manual_clock(&clock).open();
         Ok(Self {
@@ -110,7 +110,9 @@ impl Site {
     fn turn_clock(&mut self, time_s: i64) -> Result<(), larder::TurnError> {
         let gap_s = u64::try_from(time_s - self.now_s).unwrap_or(0);
         if gap_s > 0 {
-            self.clock.advance(Duration::from_secs(gap_s.min(LONGEST_GAP_S)))?;
+            let is_late = self.clock.now() >= Time::from_millis(LATE_S * 1000);
+            let longest_s = LONGEST_GAPS_S[usize::from(is_late)];
+            self.clock.advance(Duration::from_secs(gap_s.min(longest_s)))?;
             self.now_s = time_s;
         }
         Ok(())

@@ -256,6 +256,24 @@ fn every_date_that_exists_is_a_time() {
     assert_eq!(found["requests"], 24);
 }
 
+/// Longer than a clock in nanoseconds goes, with something to remember in every year.
+#[test]
+fn a_log_may_span_all_years() {
+    let mut log = String::new();
+    for year in 1..=9999 {
+        let client = year % 40;
+        for time in ["12:00:00", "12:05:00", "12:30:00", "13:00:01"] {
+            log += &format!(
+                "{client} - - [01/Jun/{year:04}:{time} +0000] \"GET / HTTP/1.1\" 200 1 \"-\" \"-\"\n"
+            );
+        }
+    }
+    let found = json_of(&run(&["--json", &scratch("years.log", log.as_bytes())]));
+    assert_equals_reference(log.as_bytes(), &found);
+    assert_eq!(found["sessions"]["started"], 2 * 9999);
+    assert_eq!(found["cache"]["hits"], 9999);
+}
+
 #[test]
 fn a_line_may_have_64_kib_and_not_a_byte_more() {
     let mut log = fs::read(small_log()).unwrap();
