@@ -35,6 +35,7 @@ pub struct NamespaceOptions {
     budget: Option<Budget>,
     eviction: Eviction,
     recorded: bool,
+    count_reads: bool,
 }
 
 impl NamespaceOptions {
@@ -43,9 +44,9 @@ impl NamespaceOptions {
         Self::default()
     }
 
-    /// A cache: within `budget`, evicting by larder's scan-resistant rule.
+    /// A cache: within `budget`, evicting by larder's scan-resistant rule, its hits counted.
     pub fn cache(budget: Budget) -> Self {
-        Self::new().budget(budget).eviction(Eviction::ScanResistant)
+        Self::new().budget(budget).eviction(Eviction::ScanResistant).count_reads(true)
     }
 
     /// How much it may hold. Namespaces may share a budget.
@@ -66,13 +67,23 @@ impl NamespaceOptions {
         self
     }
 
+    /// Whether direct reads count as hits and misses in the statistics (default: not; it costs a
+    /// read some nanoseconds, and threads that read the same shard a little more).
+    pub fn count_reads(mut self, count_reads: bool) -> Self {
+        self.count_reads = count_reads;
+        self
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         let budgets_match = match (&self.budget, &other.budget) {
             (None, None) => true,
             (Some(a), Some(b)) => a.is(b),
             _ => false,
         };
-        budgets_match && self.eviction == other.eviction && self.recorded == other.recorded
+        budgets_match
+            && self.eviction == other.eviction
+            && self.recorded == other.recorded
+            && self.count_reads == other.count_reads
     }
 }
 
@@ -132,10 +143,17 @@ impl Keyspace {
         self.shard_bits
     }
 
+    #[inline]
     pub(crate) fn budget(&self) -> Option<&Budget> {
         self.options.budget.as_ref()
     }
 
+    #[inline]
+    pub(crate) fn counts_reads(&self) -> bool {
+        self.options.count_reads
+    }
+
+    #[inline]
     pub(crate) fn is_recorded(&self) -> bool {
         self.options.recorded
     }
@@ -157,6 +175,7 @@ impl Keyspace {
     }
 
     /// `Err` for an entry of so many bytes that no eviction could make room for it.
+    #[inline]
     pub(crate) fn check_weight(&self, bytes: impl FnOnce() -> u64) -> Result<()> {
         if let (Some(budget), true) = (self.budget(), self.evictor.is_some()) {
             let (needs, limit) = (self.weight_of(bytes()), budget.limit());

@@ -16,6 +16,7 @@
 //! 3. `next_due` is never later than the least deadline in the wheel.
 //! 4. Whenever the lock is free, the figures that are shown are the state's.
 
+use larder_base::clock::Time;
 use larder_base::sync::RwLock;
 use larder_base::sync::atomic::{AtomicU64, Ordering};
 use larder_collections::blob::Blob;
@@ -23,7 +24,7 @@ use larder_collections::table::{Spot, Table};
 use larder_collections::wheel::{TimerId, Wheel};
 
 use crate::crowd::Crowd;
-use crate::entry::Entry;
+use crate::entry::{Entry, due_floor, is_before_floor};
 use crate::namespace::Keyspace;
 use crate::value::Value;
 
@@ -176,10 +177,22 @@ impl ShardState {
     }
 
     /// The entry's deadline in milliseconds.
+    #[inline]
     pub(crate) fn deadline(&self, entry: &Entry) -> Option<u64> {
         entry.timer.map(|id| self.wheel.due(id))
     }
 
+    /// True when the entry's deadline has passed. Reads the clock only if there is one.
+    #[inline]
+    pub(crate) fn is_past(&self, ns: &Keyspace, entry: &Entry, now: impl FnOnce() -> Time) -> bool {
+        let Some(timer) = entry.timer else { return false };
+        let now_ms = now().as_millis();
+        let is_surely_alive =
+            ns.evictor.is_none() && is_before_floor(now_ms, entry.access.load(Ordering::Relaxed));
+        !is_surely_alive && now_ms > self.wheel.due(timer)
+    }
+
+    #[inline]
     pub(crate) fn locate(&self, hash: u64, key: &[u8]) -> Option<Spot> {
         self.table.locate(hash, |entry| entry.key.as_slice() == key)
     }
@@ -204,6 +217,7 @@ impl ShardState {
     }
 
     /// Puts another value in the entry's place and returns the old one.
+    #[inline]
     pub(crate) fn replace(&mut self, ns: &Keyspace, spot: Spot, value: Value) -> Value {
         let entry = self.table.at_mut(spot);
         let before = entry.value.heap_bytes();
@@ -214,10 +228,14 @@ impl ShardState {
     }
 
     /// Accounts a change of the entry's bytes from `before` to `after`.
+    #[inline]
     pub(crate) fn resized(&mut self, ns: &Keyspace, spot: Spot, before: u64, after: u64) {
-        if before == after {
-            return;
+        if before != after {
+            self.resized_now(ns, spot, before, after);
         }
+    }
+
+    fn resized_now(&mut self, ns: &Keyspace, spot: Spot, before: u64, after: u64) {
         self.bytes = self.bytes - before + after;
         if ns.weighs_bytes() {
             ns.charge(before, after);
@@ -232,6 +250,9 @@ impl ShardState {
     pub(crate) fn set_deadline(&mut self, ns: &Keyspace, hash: u64, spot: Spot, due: Option<u64>) {
         let entry = self.table.at_mut(spot);
         let before = entry.bytes();
+        if ns.evictor.is_none() {
+            entry.access = due_floor(due.unwrap_or(0)).into();
+        }
         match (entry.timer, due) {
             (None, None) => return,
             (None, Some(due)) => entry.timer = Some(self.wheel.insert(due, hash)),
@@ -300,6 +321,9 @@ impl ShardState {
             if let Some(timer) = entry.timer {
                 timers += 1;
                 assert_eq!(*self.wheel.payload(timer), ns.hash(&entry.key), "invariant 1");
+                let floor = due_floor(self.wheel.due(timer));
+                let word = entry.access.load(Ordering::Relaxed);
+                assert!(ns.evictor.is_some() || word == floor, "a wrong lower bound");
             }
         }
         assert_eq!(bytes, self.bytes, "invariant 2");

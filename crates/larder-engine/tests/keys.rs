@@ -6,7 +6,9 @@ mod shared;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use larder_engine::{Error, Expiry, Kind, Larder, ManualClock, Namespace, Object};
+use larder_engine::{
+    Error, Expiry, Kind, Larder, ManualClock, Namespace, NamespaceOptions, Object,
+};
 use proptest::prelude::*;
 use shared::{ms, now_ms, open, put_dead, text};
 
@@ -117,8 +119,12 @@ fn deleting_counts_each_key_once() {
 }
 
 #[test]
-fn reads_are_counted_as_hits_and_misses() {
-    let (clock, _larder, ns) = open();
+fn reads_are_counted_as_hits_and_misses_where_that_is_asked_for() {
+    let (clock, larder, quiet) = open();
+    quiet.strings().get("k").unwrap();
+    assert_eq!((quiet.stats().hits, quiet.stats().misses), (0, 0));
+    let counting = NamespaceOptions::new().count_reads(true);
+    let ns = larder.namespace_with("counting", counting).unwrap();
     ns.strings().set("k", "v").unwrap();
     put_dead(&ns, "dead", "v", now_ms(&clock));
     ns.strings().get("k").unwrap();

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use larder_collections::blob::Blob;
-use smallvec::SmallVec;
 
 use crate::access::{Access, Room};
 use crate::error::{Error, Result};
@@ -46,7 +45,11 @@ impl SortedSets<'_, '_> {
         member: impl AsRef<[u8]>,
         score: f64,
     ) -> Result<bool> {
-        Ok(self.add_with(key, &[(member, score)], AddOptions::new())?.added == 1)
+        let member = std::iter::once((member.as_ref(), score));
+        let added = self.0.update(key.as_ref(), Room::Grows, |slot| {
+            sorted_set::add(slot, member, AddOptions::new())
+        })?;
+        Ok(added.added == 1)
     }
 
     /// Gives members scores as `options` say. Every score is checked before any is written.
@@ -62,7 +65,7 @@ impl SortedSets<'_, '_> {
     ) -> Result<Added> {
         // What the program says its members are, it says before anything is locked.
         let members = members.iter().map(|(member, score)| (member.as_ref(), *score));
-        let members: SmallVec<[(&[u8], f64); 4]> = members.collect();
+        let members: Vec<(&[u8], f64)> = members.collect();
         let members = members.iter().copied();
         self.0.update(key.as_ref(), Room::Grows, |slot| sorted_set::add(slot, members, options))
     }
@@ -98,7 +101,10 @@ impl SortedSets<'_, '_> {
 
     /// Removes a member; false when it is not there.
     pub fn remove(&mut self, key: impl AsRef<[u8]>, member: impl AsRef<[u8]>) -> Result<bool> {
-        Ok(self.remove_many(key, &[member])? == 1)
+        let member = std::iter::once(member.as_ref());
+        let removed =
+            self.0.update(key.as_ref(), Room::Shrinks, |slot| sorted_set::remove(slot, member))?;
+        Ok(removed == 1)
     }
 
     /// Removes members; returns how many were there.
@@ -107,7 +113,7 @@ impl SortedSets<'_, '_> {
         key: impl AsRef<[u8]>,
         members: &[M],
     ) -> Result<usize> {
-        let members: SmallVec<[&[u8]; 8]> = members.iter().map(AsRef::as_ref).collect();
+        let members: Vec<&[u8]> = members.iter().map(AsRef::as_ref).collect();
         self.0.update(key.as_ref(), Room::Shrinks, |slot| {
             sorted_set::remove(slot, members.iter().copied())
         })
@@ -134,7 +140,10 @@ impl SortedSets<'_, '_> {
         key: impl AsRef<[u8]>,
         member: impl AsRef<[u8]>,
     ) -> Result<Option<f64>> {
-        Ok(self.scores(key, &[member])?.pop().flatten())
+        let member = member.as_ref();
+        self.0.view(key.as_ref(), |value| {
+            Ok(sorted_set::set(value)?.and_then(|set| set.score(member)))
+        })
     }
 
     /// The scores of several members.
@@ -143,7 +152,7 @@ impl SortedSets<'_, '_> {
         key: impl AsRef<[u8]>,
         members: &[M],
     ) -> Result<Vec<Option<f64>>> {
-        let members: SmallVec<[&[u8]; 8]> = members.iter().map(AsRef::as_ref).collect();
+        let members: Vec<&[u8]> = members.iter().map(AsRef::as_ref).collect();
         self.0.view(key.as_ref(), |value| {
             let set = sorted_set::set(value)?;
             let score = |member: &&[u8]| set.and_then(|set| set.score(member));
