@@ -148,6 +148,12 @@ impl Keyspace {
         self.options.budget.as_ref()
     }
 
+    /// True when a read leaves no trace: nothing counts it, nobody evicts by it.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        !self.options.count_reads && self.evictor.is_none()
+    }
+
     #[inline]
     pub(crate) fn counts_reads(&self) -> bool {
         self.options.count_reads

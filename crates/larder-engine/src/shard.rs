@@ -216,15 +216,14 @@ impl ShardState {
         self.table.insert(hash, entry, |entry| ns.hash(&entry.key))
     }
 
-    /// Puts another value in the entry's place and returns the old one.
+    /// Exchanges the entry's value.
     #[inline]
-    pub(crate) fn replace(&mut self, ns: &Keyspace, spot: Spot, value: Value) -> Value {
+    pub(crate) fn exchange(&mut self, ns: &Keyspace, spot: Spot, value: &mut Value) {
         let entry = self.table.at_mut(spot);
         let before = entry.value.heap_bytes();
         let after = value.heap_bytes();
-        let old = std::mem::replace(&mut entry.value, value);
+        std::mem::swap(&mut entry.value, value);
         self.resized(ns, spot, before, after);
-        old
     }
 
     /// Accounts a change of the entry's bytes from `before` to `after`.

@@ -139,22 +139,31 @@ impl<'t> Slot<'t> {
     /// # Errors
     ///
     /// [`Error::EntryTooLarge`] where eviction could never make room for it.
+    pub(crate) fn put(&mut self, mut value: Value, due: Due, event: EventKind) -> Result<()> {
+        let result = self.exchange(&mut value, due, event);
+        // A refused one is still here, and its `Drop` may be the program's: not under the lock.
+        self.cx.bury(value);
+        result
+    }
+
+    /// Like [`put`](Self::put), without moving the value about, which costs as much as finding its
+    /// place. What the key held is left in `value`, for the caller to drop when nothing is locked;
+    /// or, where it is kept or buried, nothing of worth.
     #[inline]
-    pub(crate) fn put(&mut self, value: Value, due: Due, event: EventKind) -> Result<()> {
-        if let Err(error) = self.check_put(&value, due) {
-            // Its `Drop` may be the program's: not here, under the lock.
-            self.cx.bury(value);
-            return Err(error);
-        }
-        let mut has_due = false;
+    pub(crate) fn exchange(&mut self, value: &mut Value, due: Due, event: EventKind) -> Result<()> {
+        self.check_put(value, due)?;
+        let mut has_timer = false;
         match self.spot {
             Some(spot) => {
-                let was_due = self.deadline();
-                has_due = was_due.is_some();
-                let old = self.state.replace(self.keyspace, spot, value);
-                self.keep_or_bury(Some((old, was_due)));
+                has_timer = self.state.table.at(spot).timer.is_some();
+                self.state.exchange(self.keyspace, spot, value);
+                if self.cx.is_undoable || value.drops_late() {
+                    let was_due = self.deadline();
+                    self.keep_or_bury(Some((std::mem::replace(value, Value::Int(0)), was_due)));
+                }
             }
             None => {
+                let value = std::mem::replace(value, Value::Int(0));
                 let now = || self.cx.now(&self.core.clock).as_millis();
                 let spot = self.state.insert(self.keyspace, self.hash, self.key.into(), value, now);
                 self.spot = Some(spot);
@@ -163,7 +172,7 @@ impl<'t> Slot<'t> {
         }
         match due {
             Due::At(due) => self.file(Some(due)),
-            Due::Never if has_due => self.file(None),
+            Due::Never if has_timer => self.file(None),
             Due::Never | Due::Keep => {}
         }
         self.notice_put(event);

@@ -3,7 +3,6 @@
 //!
 //! Steps come one by one, in transactions that commit, and in transactions that roll back; the
 //! clock is turned between them.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
 
 mod support;

@@ -47,7 +47,7 @@ impl Counters<'_, '_> {
         let options = SetOptions::new();
         self.0
             .update(key.as_ref(), Room::Grows, |slot| {
-                string::set(slot, Value::Int(number), options)
+                string::set(slot, &mut Value::Int(number), options)
             })
             .map(drop)
     }

@@ -35,23 +35,9 @@ impl Strings<'_, '_> {
     /// The string, or `None`. O(1); O(length) for one that was changed in place.
     #[inline]
     pub fn get(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
-        // The common answer is made where it is returned, with no step between; a rope is put
-        // together when the lock is released.
-        let mut rope = None;
-        let found = self.0.view(key.as_ref(), |value| match value {
-            Some(Value::Str(blob)) => Ok(Some(blob.clone())),
-            None => Ok(None),
-            Some(other) => match string::text(Some(other))? {
-                Some(Text::Rope(text)) => {
-                    rope = Some(text);
-                    Ok(None)
-                }
-                text => Ok(text.map(Text::into_blob)),
-            },
-        });
-        match rope {
-            Some(rope) => Ok(Some(rope.to_vec().into())),
-            None => found,
+        match &self.0 {
+            Access::Direct(namespace) => namespace.string(key.as_ref()),
+            _ => Ok(self.0.view(key.as_ref(), string::text)?.map(Text::into_blob)),
         }
     }
 
@@ -114,8 +100,8 @@ impl Strings<'_, '_> {
         value: impl Into<Blob>,
         options: SetOptions,
     ) -> Result<bool> {
-        let value = Value::Str(value.into());
-        self.0.update(key.as_ref(), Room::Grows, |slot| string::set(slot, value, options))
+        let mut value = Value::Str(value.into());
+        self.0.update(key.as_ref(), Room::Grows, |slot| string::set(slot, &mut value, options))
     }
 
     /// Sets the string as `options` say and returns the one before. The first of the result is
@@ -126,9 +112,10 @@ impl Strings<'_, '_> {
         value: impl Into<Blob>,
         options: SetOptions,
     ) -> Result<(bool, Option<Blob>)> {
-        let value = Value::Str(value.into());
-        let (is_set, before) =
-            self.0.update(key.as_ref(), Room::Grows, |slot| string::swap(slot, value, options))?;
+        let mut value = Value::Str(value.into());
+        let (is_set, before) = self
+            .0
+            .update(key.as_ref(), Room::Grows, |slot| string::swap(slot, &mut value, options))?;
         Ok((is_set, before.map(Text::into_blob)))
     }
 
@@ -159,8 +146,9 @@ impl Strings<'_, '_> {
                 }
             }
             for (key, value) in pairs {
-                let value = Value::Str(value.as_ref().into());
-                string::set(&mut txn.slot(keyspace, key.as_ref())?, value, SetOptions::new())?;
+                let mut value = Value::Str(value.as_ref().into());
+                let mut slot = txn.slot(keyspace, key.as_ref())?;
+                string::set(&mut slot, &mut value, SetOptions::new())?;
             }
             Ok(true)
         })

@@ -132,10 +132,11 @@ pub(crate) fn range(value: Option<&Value>, start: i64, stop: i64) -> Result<Blob
     })
 }
 
-/// Sets the string, whatever the key held before; false when the condition did not hold.
+/// Sets the string, whatever the key held before; false when the condition did not hold. What it
+/// held is left in `value`, as [`Slot::exchange`] says.
 #[inline]
-pub(crate) fn set(slot: &mut Slot<'_>, value: Value, options: SetOptions) -> Result<bool> {
-    if let Value::Str(blob) = &value {
+pub(crate) fn set(slot: &mut Slot<'_>, value: &mut Value, options: SetOptions) -> Result<bool> {
+    if let Value::Str(blob) = value {
         slot.core().check_value(blob.len())?;
     }
     // A time that is none is refused whatever the condition says.
@@ -144,7 +145,7 @@ pub(crate) fn set(slot: &mut Slot<'_>, value: Value, options: SetOptions) -> Res
         return Ok(false);
     }
     slot.accessed();
-    slot.put(value, due, EventKind::Set)?;
+    slot.exchange(value, due, EventKind::Set)?;
     if let Due::At(_) = due {
         slot.event_only(EventKind::DeadlineSet);
         slot.lapse_if_past();
@@ -155,7 +156,7 @@ pub(crate) fn set(slot: &mut Slot<'_>, value: Value, options: SetOptions) -> Res
 /// Sets the string and returns the one before; the key must hold a string or nothing.
 pub(crate) fn swap(
     slot: &mut Slot<'_>,
-    value: Value,
+    value: &mut Value,
     options: SetOptions,
 ) -> Result<(bool, Option<Text>)> {
     let before = text(slot.value())?;
