@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use larder_base::sync::Mutex;
 use larder_base::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::inside;
 use crate::value::Value;
 
 /// Elements freed by one write: some ten microseconds.
@@ -40,8 +41,10 @@ impl Graveyard {
                 let mut large = self.large.lock();
                 large.push_back(value);
                 self.waiting.store(large.len(), Ordering::Relaxed);
+            } else {
+                // The program's own `Drop`: it may enter the engine, and its panic is its own.
+                inside::quietly(|| drop(value));
             }
-            // Any other is dropped here, and it may enter the engine.
         }
         self.step(STEP);
     }

@@ -79,10 +79,6 @@ impl<'t> Slot<'t> {
         self.spot.is_some()
     }
 
-    pub(crate) fn keyspace(&self) -> &'t Keyspace {
-        self.keyspace
-    }
-
     pub(crate) fn core(&self) -> &'t Core {
         self.core
     }
@@ -131,10 +127,15 @@ impl<'t> Slot<'t> {
     ///
     /// [`Error::EntryTooLarge`] where eviction could never make room for it.
     pub(crate) fn put(&mut self, value: Value, due: Due, event: EventKind) -> Result<()> {
-        self.keyspace.check_weight(|| {
+        let fits = self.keyspace.check_weight(|| {
             let key = Blob::heap_bytes_of(self.key.len()) as u64;
             crate::entry::ENTRY_BYTES + key + value.heap_bytes()
-        })?;
+        });
+        if let Err(error) = fits {
+            // Not here: dropping it may run the program's code.
+            self.cx.bury(value);
+            return Err(error);
+        }
         match self.spot {
             Some(spot) => {
                 let was_due = self.deadline();

@@ -19,7 +19,9 @@
 //! 1. Locks are released exactly once, and never with undone or unannounced changes.
 //! 2. No code of the program's runs under a lock but a transaction's own closure.
 
+use std::any::Any;
 use std::collections::{BTreeSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use larder_base::clock::{Clock, Time};
@@ -36,6 +38,8 @@ use crate::event::{Event, EventKind};
 use crate::groups::{Counters, Keys, Leases, Objects, SortedSets, Strings};
 use crate::inside::{self, Place};
 use crate::namespace::{Keyspace, Namespace};
+#[cfg(larder_loom)]
+use crate::planted::{self, Bug};
 use crate::shard::ShardState;
 use crate::slot::Slot;
 use crate::undo::{Step, Undo};
@@ -226,13 +230,20 @@ impl<'e> Txn<'e> {
     ///
     /// # Errors
     ///
-    /// [`Error::WatchedKeyChanged`], which, passed on, rolls the transaction back.
+    /// [`Error::WatchedKeyChanged`], which, passed on, rolls the transaction back;
+    /// [`Error::ForeignNamespace`] for a watch of another engine.
     pub fn check(&mut self, watch: &Watch) -> Result<()> {
+        if !watch.is_of(self.core) {
+            return Err(Error::ForeignNamespace);
+        }
         for (id, key) in watch.places() {
             let keyspace = self.core.keyspace(*id);
             self.slot(keyspace, key)?;
             // A key that lapsed in this very transaction: nobody told the watch yet.
-            if self.cx.notices.iter().any(|notice| notice.lapsed && notice.key == *key) {
+            let is_it = |notice: &Notice| {
+                notice.key == *key && self.held[notice.at].keyspace.id == keyspace.id
+            };
+            if self.cx.notices.iter().any(|notice| notice.lapsed && is_it(notice)) {
                 return Err(Error::WatchedKeyChanged);
             }
         }
@@ -320,6 +331,8 @@ impl<'e> Txn<'e> {
             }
             is_last &= other < place;
         }
+        #[cfg(larder_loom)]
+        let is_last = is_last || planted::has(Bug::AnyOrder);
         let lock = &keyspace.shards[shard as usize].state;
         let state = if is_last { Some(lock.write()) } else { lock.try_write() };
         let Some(state) = state else {
@@ -401,6 +414,14 @@ impl<'e> Txn<'e> {
                 let namespace = Arc::clone(&held[notice.at].keyspace.name);
                 Some(Event { namespace, key: notice.key, kind: notice.event? })
             });
+            #[cfg(larder_loom)]
+            let events: Vec<Event> = events.collect();
+            #[cfg(larder_loom)]
+            if planted::has(Bug::LateEvents) {
+                self.held.clear();
+            }
+            #[cfg(larder_loom)]
+            let events = events.into_iter();
             self.core.outbox.push(events);
             after.has_events = true;
         }
@@ -408,7 +429,8 @@ impl<'e> Txn<'e> {
     }
 }
 
-/// A transaction that goes without being committed, because its closure panicked, rolls back.
+/// A transaction that goes without being committed rolls back: a last resort, for a panic of the
+/// engine's own.
 impl Drop for Txn<'_> {
     fn drop(&mut self) {
         if !self.held.is_empty() {
@@ -429,7 +451,7 @@ impl Core {
         let mut after = After::default();
         let result = self.run_into(&mut after, &mut closure);
         self.conclude(after);
-        self.do_deferred();
+        inside::do_deferred();
         result
     }
 
@@ -447,7 +469,11 @@ impl Core {
             }
             let outcome = {
                 let _place = inside::enter(Place::Transaction);
-                closure(&mut txn)
+                catch_unwind(AssertUnwindSafe(|| closure(&mut txn)))
+            };
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                Err(panic) => self.pass_on(panic, txn, after),
             };
             let want = std::mem::replace(&mut txn.want, Want::Nothing);
             if outcome.is_ok() && matches!(want, Want::Nothing) {
@@ -471,6 +497,18 @@ impl Core {
             }
         }
         unreachable!("the loop above ends by returning")
+    }
+
+    /// Ends a transaction whose closure panicked, with all that follows, and lets the panic pass.
+    /// What follows is the program's code in part, so it does not run while the panic unwinds.
+    #[cold]
+    fn pass_on(&self, panic: Box<dyn Any + Send>, mut txn: Txn<'_>, after: &mut After) -> ! {
+        txn.roll_back();
+        txn.commit(after);
+        drop(txn);
+        self.conclude(std::mem::take(after));
+        inside::do_deferred();
+        resume_unwind(panic)
     }
 
     /// What follows a transaction when nothing is locked: waiters are served, events delivered,
