@@ -79,6 +79,9 @@ pub struct Txn<'e> {
     want: Want<'e>,
     /// The one key whose waiters this transaction serves, and so may touch although it is owed.
     serving: Option<(u32, Blob)>,
+    /// Namespaces that had room, or got it: what the transaction itself grows them by passes. It
+    /// may be all that they have too much, and then starting again would never end.
+    roomy: SmallVec<[u32; 2]>,
 }
 
 /// A locked shard.
@@ -115,6 +118,13 @@ pub(crate) struct Notice {
     pub(crate) effect: Option<Effect>,
     /// True for what holds even if the transaction rolls back: a key that lapsed has lapsed.
     pub(crate) lapsed: bool,
+}
+
+/// A place in what a transaction has gathered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Savepoint {
+    undo: usize,
+    notices: usize,
 }
 
 /// Why a transaction has to start again.
@@ -172,6 +182,7 @@ impl<'e> Txn<'e> {
             },
             want: Want::Nothing,
             serving: None,
+            roomy: SmallVec::new(),
         }
     }
 
@@ -271,12 +282,22 @@ impl<'e> Txn<'e> {
     /// transaction starts again after that.
     pub(crate) fn need(&mut self, keyspace: &'e Keyspace, room: Room) -> Result<()> {
         match keyspace.budget() {
-            Some(budget) if room == Room::Grows && budget.is_over() && !self.cx.is_replaying => {
+            Some(budget)
+                if room == Room::Grows
+                    && budget.is_over()
+                    && !self.cx.is_replaying
+                    && !self.roomy.contains(&keyspace.id) =>
+            {
                 self.want = Want::Room(keyspace);
                 Err(Error::Restart)
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where the transaction stands, to come back to.
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        Savepoint { undo: self.cx.undo.len(), notices: self.cx.notices.len() }
     }
 
     /// The place of `key`, in its locked shard; an entry past its deadline is gone.
@@ -351,8 +372,18 @@ impl<'e> Txn<'e> {
 
     /// Takes every change back, but for keys that lapsed.
     pub(crate) fn roll_back(&mut self) {
-        self.cx.notices.retain(|notice| notice.lapsed);
-        while let Some(undo) = self.cx.undo.pop() {
+        self.roll_back_to(Savepoint { undo: 0, notices: 0 });
+    }
+
+    /// Takes back what came after `to`, but for keys that lapsed.
+    pub(crate) fn roll_back_to(&mut self, to: Savepoint) {
+        let mut at = 0;
+        self.cx.notices.retain(|notice| {
+            at += 1;
+            at <= to.notices || notice.lapsed
+        });
+        while self.cx.undo.len() > to.undo {
+            let undo = self.cx.undo.pop().expect("there is a step");
             match undo.step {
                 Step::Moved { from_at, from_key, due, was } => {
                     // Back to where it came from; then the target gets back what it held.
@@ -462,8 +493,10 @@ impl Core {
         closure: &mut impl FnMut(&mut Txn<'e>) -> Result<R, E>,
     ) -> Result<R, E> {
         let mut plan = BTreeSet::new();
+        let mut roomy = SmallVec::new();
         for restarts in 0.. {
             let mut txn = Txn::new(self, true);
+            txn.roomy.clone_from(&roomy);
             for &(id, shard) in &plan {
                 txn.hold(self.keyspace(id), shard).expect("an ascending plan can be waited for");
             }
@@ -487,7 +520,10 @@ impl Core {
                 Want::Nothing => return outcome,
                 Want::Shard(keyspace, shard) => _ = plan.insert((keyspace.id, shard)),
                 Want::Serve(keyspace, key) => self.serve_now(keyspace, key),
-                Want::Room(keyspace) => self.make_room(keyspace).map_err(E::from)?,
+                Want::Room(keyspace) => {
+                    self.make_room(keyspace).map_err(E::from)?;
+                    roomy.push(keyspace.id);
+                }
             }
             if restarts >= PATIENCE {
                 let ids: BTreeSet<u32> = plan.iter().map(|&(id, _)| id).collect();
