@@ -13,6 +13,8 @@ pub enum Bug {
     LateJoin,
     /// A waiter does not look once more whether the engine was closed.
     NoSecondLook,
+    /// Nobody minds that a key is owed to its waiters.
+    Overtaking,
     /// A transaction waits for shards in any order.
     AnyOrder,
     /// Events enter the outbox after the shards are unlocked.

@@ -330,6 +330,8 @@ impl<'e> Txn<'e> {
         let is_served =
             self.serving.as_ref().is_some_and(|(id, k)| *id == held.keyspace.id && **k == *key);
         let is_owed = held.state.crowd.as_ref().is_some_and(|crowd| crowd.is_owed(key));
+        #[cfg(larder_loom)]
+        let is_owed = is_owed && !planted::has(Bug::Overtaking);
         if is_owed && !is_served {
             self.want = Want::Serve(held.keyspace, key.into());
             return Err(Error::Restart);

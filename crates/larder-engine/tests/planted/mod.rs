@@ -15,11 +15,16 @@ use larder_engine::{Larder, ManualClock, Namespace};
 /// Set in the child.
 const CHILD: &str = "LARDER_PLANTED_BUG";
 
-/// Runs a model over all interleavings of at most two preemptions, unless the environment says
-/// otherwise. An operation of the engine has more branches than loom expects of a whole model.
+/// Runs a model of two threads over all interleavings of at most four preemptions.
 pub(crate) fn model(model: impl Fn() + Sync + Send + 'static) {
+    model_within(4, model);
+}
+
+/// Runs a model over all interleavings of at most `preemptions`, or of more if the environment says
+/// so. An operation of the engine has more branches than loom expects of a whole model.
+pub(crate) fn model_within(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
-    builder.preemption_bound = builder.preemption_bound.or(Some(2));
+    builder.preemption_bound = builder.preemption_bound.max(Some(preemptions));
     builder.max_branches = 50_000;
     let runs = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&runs);
@@ -28,7 +33,7 @@ pub(crate) fn model(model: impl Fn() + Sync + Send + 'static) {
         model();
     });
     let runs = runs.load(Ordering::Relaxed);
-    assert!(runs >= 50, "only {runs} interleavings: this models nothing");
+    assert!(runs >= 10, "only {runs} interleavings: this models nothing");
 }
 
 /// Runs `model` in a child process and expects it to fail, saying `symptom`; with `bug` planted, if
@@ -38,7 +43,7 @@ pub(crate) fn model(model: impl Fn() + Sync + Send + 'static) {
 pub(crate) fn fails(test: &str, bug: Option<Bug>, symptom: &str, broken: fn()) {
     if env::var(CHILD).is_ok_and(|name| name == test) {
         bug.into_iter().for_each(plant);
-        model(broken);
+        model_within(2, broken);
         return;
     }
     let own = env::current_exe().expect("a test runs from a file");
