@@ -2,6 +2,7 @@
 //! `RUSTFLAGS="--cfg larder_loom" LOOM_MAX_PREEMPTIONS=2 CARGO_TARGET_DIR=target/loom \
 //! cargo test -p larder-engine --test 'loom_*'`.
 #![cfg(larder_loom)]
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod planted;
 

@@ -1,4 +1,5 @@
 //! Waits: who is served, by whom, when, in which order, and what ends a wait.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 #[path = "support/task.rs"]
@@ -390,6 +391,24 @@ fn on_the_machines_clock_a_thread_waits_no_longer_than_its_time() {
     let wait = app.sorted_sets().pop_wait(&["k"], End::Min, Some(millisecond)).unwrap();
     assert_eq!(wait.wait(), Ok(None));
     assert_eq!(waits(&app), 0);
+}
+
+#[test]
+fn on_the_machines_clock_the_timekeeper_ends_the_wait_of_a_task() {
+    let larder = Larder::builder().shards(1).open();
+    let app = larder.namespace("app").unwrap();
+    let (tell, told) = mpsc::channel();
+    let tell = Mutex::new(tell);
+    let waker = Waker::from(Arc::new(Nosy(move || tell.lock().unwrap().send(()).unwrap())));
+    // The second one's end comes first: the timekeeper has to be woken for it.
+    let mut late = pop_for(&app, &["k"], 3600 * SECOND);
+    assert!(late.poll_with(&waker).is_pending());
+    let mut task = pop_for(&app, &["k"], Duration::from_millis(5));
+    if task.poll_with(&waker).is_pending() {
+        told.recv().unwrap();
+        assert_eq!(task.poll(), Poll::Ready(Ok(None)));
+    }
+    assert!(late.poll().is_pending() && larder.has_thread());
 }
 
 // Closing.
