@@ -724,6 +724,23 @@ fn a_value_whose_drop_feeds_a_key_serves_its_waiters() {
 }
 
 #[test]
+fn a_long_chain_of_values_that_remove_one_another_takes_no_stack() {
+    const LINKS: usize = 20_000;
+    let House { app, .. } = house();
+    let dropped = Arc::new(AtomicUsize::new(0));
+    for n in 0..LINKS {
+        let (ns, dropped) = (app.clone(), Arc::clone(&dropped));
+        let link = OnDrop(move || {
+            dropped.fetch_add(1, Ordering::Relaxed);
+            ns.keys().delete((n + 1).to_string()).unwrap();
+        });
+        app.objects().put(n.to_string(), link, Expiry::Never).unwrap();
+    }
+    assert!(app.keys().delete("0").unwrap());
+    assert_eq!((dropped.load(Ordering::Relaxed), app.len()), (LINKS, 0));
+}
+
+#[test]
 fn values_whose_drop_panics_harm_nothing_else() {
     let House { app, larder, .. } = house();
     let heard = Arc::new(AtomicUsize::new(0));
