@@ -157,7 +157,13 @@ impl<'e> Access<'_, 'e> {
             Self::Within(txn, namespace) => {
                 let keyspace = txn.keyspace(namespace)?;
                 txn.need(keyspace, room)?;
-                change(txn, namespace)
+                let savepoint = txn.savepoint();
+                let result = change(txn, namespace);
+                if result.is_err() {
+                    // The closure may go on, so the step must not stay half done.
+                    txn.roll_back_to(savepoint);
+                }
+                result
             }
         }
     }

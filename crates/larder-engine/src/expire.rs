@@ -7,11 +7,10 @@
 //! A deadline `d` (in milliseconds) is passed when `now > d`, so entries due at `d` go at `d + 1`.
 
 use larder_base::clock::Time;
-use larder_base::wake::Wake;
 use larder_collections::wheel::Advance;
 
 use crate::effect::Effect;
-use crate::engine::{Core, run_wakes};
+use crate::engine::Core;
 use crate::event::EventKind;
 use crate::namespace::Keyspace;
 use crate::txn::{After, Notice, Txn};
@@ -41,8 +40,7 @@ impl Core {
             }
         }
         // Outside the timers' lock: a waker is foreign code.
-        let wakes: Vec<Wake> = self.timers.take_due(now).filter_map(|w| w.end(Ok(()))).collect();
-        run_wakes(wakes);
+        self.end_all(self.timers.take_due(now), &Ok(()));
         count
     }
 

@@ -5,12 +5,18 @@
 //! done by those who use it: the remover frees the first [`STEP`] elements, every later write
 //! frees another step while something is left, `tick` and the timekeeper free more, and closing
 //! frees the rest.
+//!
+//! An object's `Drop` is the program's code: it may panic, which is its own affair, and it may
+//! remove other objects, which are then dropped after it and not inside of it. However long a chain
+//! of them is, it takes no more stack than one.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use larder_base::sync::Mutex;
 use larder_base::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::inside;
 use crate::value::Value;
 
 /// Elements freed by one write: some ten microseconds.
@@ -32,8 +38,9 @@ impl Graveyard {
                 let mut large = self.large.lock();
                 large.push_back(value);
                 self.waiting.store(large.len(), Ordering::Relaxed);
+            } else if let Value::Object(_) = value {
+                drop_after_others(value);
             }
-            // Any other is dropped here, and it may enter the engine.
         }
         self.help();
     }
@@ -70,4 +77,27 @@ impl Graveyard {
         self.waiting.store(large.len(), Ordering::Relaxed);
         value
     }
+}
+
+larder_base::thread_local! {
+    /// Objects that wait for the thread to drop them; `None` while it drops none.
+    static FALLING: RefCell<Option<VecDeque<Value>>> = const { RefCell::new(None) };
+}
+
+/// Drops an object; from inside of another one's `Drop`, after that.
+fn drop_after_others(object: Value) {
+    let is_nested = FALLING.with(|falling| {
+        let mut falling = falling.borrow_mut();
+        let is_nested = falling.is_some();
+        falling.get_or_insert_default().push_back(object);
+        is_nested
+    });
+    if is_nested {
+        return;
+    }
+    let next = || FALLING.with(|falling| falling.borrow_mut().as_mut()?.pop_front());
+    while let Some(object) = next() {
+        inside::quietly(|| drop(object));
+    }
+    FALLING.with(|falling| falling.take());
 }

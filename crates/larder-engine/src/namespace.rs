@@ -269,17 +269,31 @@ impl Namespace {
     }
 
     /// The number of keys. O(shards). Keys past their deadline that nobody reclaimed yet count.
+    ///
+    /// # Panics
+    ///
+    /// Panics inside a transaction, which may have locked what it would look at.
     pub fn len(&self) -> usize {
+        crate::inside::assert_outside();
         self.keyspace.len()
     }
 
     /// True when there is no key.
+    ///
+    /// # Panics
+    ///
+    /// As [`len`](Self::len).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Figures of this moment. O(shards).
+    ///
+    /// # Panics
+    ///
+    /// As [`len`](Self::len).
     pub fn stats(&self) -> NamespaceStats {
+        crate::inside::assert_outside();
         NamespaceStats::of(&self.keyspace)
     }
 

@@ -79,10 +79,6 @@ impl<'t> Slot<'t> {
         self.spot.is_some()
     }
 
-    pub(crate) fn keyspace(&self) -> &'t Keyspace {
-        self.keyspace
-    }
-
     pub(crate) fn core(&self) -> &'t Core {
         self.core
     }
@@ -135,7 +131,10 @@ impl<'t> Slot<'t> {
     ///
     /// [`Error::EntryTooLarge`] where eviction could never make room for it.
     pub(crate) fn put(&mut self, mut value: Value, due: Due, event: EventKind) -> Result<()> {
-        self.exchange(&mut value, due, event)
+        let result = self.exchange(&mut value, due, event);
+        // Not here: dropping it may run the program's code.
+        self.cx.bury(value);
+        result
     }
 
     /// Like [`put`](Self::put), without moving the value about, which costs as much as finding its

@@ -19,8 +19,10 @@
 //! 1. Locks are released exactly once, and never with undone or unannounced changes.
 //! 2. No code of the program's runs under a lock but a transaction's own closure.
 
+use std::any::Any;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::{Index, IndexMut};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use larder_base::clock::{Clock, Time};
@@ -36,6 +38,8 @@ use crate::event::{Event, EventKind};
 use crate::groups::{Counters, Keys, Leases, Objects, SortedSets, Strings};
 use crate::inside::{self, Place};
 use crate::namespace::{Keyspace, Namespace};
+#[cfg(larder_loom)]
+use crate::planted::{self, Bug};
 use crate::shard::ShardState;
 use crate::slot::Slot;
 use crate::undo::{Step, Undo};
@@ -74,6 +78,9 @@ pub struct Txn<'e> {
     want: Option<Box<Want<'e>>>,
     /// The one key whose waiters this transaction serves, and so may touch although it is owed.
     serving: Option<Box<(u32, Blob)>>,
+    /// Namespaces that had room, or got it: what the transaction itself grows them by passes. It
+    /// may be all that they have too much, and then starting again would never end.
+    roomy: Vec<u32>,
 }
 
 /// The held shards in the order of acquisition, so that an index stays good. The first stands by
@@ -170,6 +177,13 @@ pub(crate) struct Notice {
     pub(crate) lapsed: bool,
 }
 
+/// A place in what a transaction has gathered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Savepoint {
+    undo: usize,
+    notices: usize,
+}
+
 /// Why a transaction has to start again.
 #[derive(Debug)]
 enum Want<'e> {
@@ -250,6 +264,7 @@ impl<'e> Txn<'e> {
             },
             want: None,
             serving: None,
+            roomy: Vec::new(),
         }
     }
 
@@ -308,14 +323,23 @@ impl<'e> Txn<'e> {
     ///
     /// # Errors
     ///
-    /// [`Error::WatchedKeyChanged`], which, passed on, rolls the transaction back.
+    /// [`Error::WatchedKeyChanged`], which, passed on, rolls the transaction back;
+    /// [`Error::ForeignNamespace`] for a watch of another engine.
     pub fn check(&mut self, watch: &Watch) -> Result<()> {
+        if !watch.is_of(self.core) {
+            return Err(Error::ForeignNamespace);
+        }
         for (id, key) in watch.places() {
             let keyspace = self.core.keyspace(*id);
             self.slot(keyspace, key)?;
             // A key that lapsed in this very transaction: nobody told the watch yet.
-            let notices = self.cx.gathered.iter().flat_map(|gathered| &gathered.notices);
-            if notices.into_iter().any(|notice| notice.lapsed && notice.key == *key) {
+            let is_it = |notice: &&Notice| {
+                notice.lapsed
+                    && notice.key == *key
+                    && self.held[notice.at].keyspace.id == keyspace.id
+            };
+            let mut notices = self.cx.gathered.iter().flat_map(|gathered| &gathered.notices);
+            if notices.any(|notice| is_it(&notice)) {
                 return Err(Error::WatchedKeyChanged);
             }
         }
@@ -343,12 +367,26 @@ impl<'e> Txn<'e> {
     /// transaction starts again after that.
     pub(crate) fn need(&mut self, keyspace: &'e Keyspace, room: Room) -> Result<()> {
         match keyspace.budget() {
-            Some(budget) if room == Room::Grows && budget.is_over() && !self.cx.is_replaying => {
+            Some(budget)
+                if room == Room::Grows
+                    && budget.is_over()
+                    && !self.cx.is_replaying
+                    && !self.roomy.contains(&keyspace.id) =>
+            {
                 self.want = Some(Box::new(Want::Room(keyspace)));
                 Err(Error::Restart)
             }
             _ => Ok(()),
         }
+    }
+
+    /// Where the transaction stands, to come back to.
+    pub(crate) fn savepoint(&self) -> Savepoint {
+        let gathered = self.cx.gathered.as_ref();
+        gathered.map_or(Savepoint { undo: 0, notices: 0 }, |gathered| Savepoint {
+            undo: gathered.undo.len(),
+            notices: gathered.notices.len(),
+        })
     }
 
     /// The place of `key`, in its locked shard; an entry past its deadline is gone.
@@ -381,6 +419,8 @@ impl<'e> Txn<'e> {
         let is_served =
             self.serving.as_ref().is_some_and(|it| it.0 == held.keyspace.id && *it.1 == *key);
         let is_owed = held.state.crowd.as_ref().is_some_and(|crowd| crowd.is_owed(key));
+        #[cfg(larder_loom)]
+        let is_owed = is_owed && !planted::has(Bug::Overtaking);
         if is_owed && !is_served {
             self.want = Some(Box::new(Want::Serve(held.keyspace, key.into())));
             return Err(Error::Restart);
@@ -411,6 +451,8 @@ impl<'e> Txn<'e> {
             }
             is_last &= other < place;
         }
+        #[cfg(larder_loom)]
+        let is_last = is_last || planted::has(Bug::AnyOrder);
         let lock = &keyspace.shards[shard as usize].state;
         let state = if is_last { Some(lock.write()) } else { lock.try_write() };
         let Some(state) = state else {
@@ -428,10 +470,18 @@ impl<'e> Txn<'e> {
 
     /// Takes every change back, but for keys that lapsed.
     pub(crate) fn roll_back(&mut self) {
+        self.roll_back_to(Savepoint { undo: 0, notices: 0 });
+    }
+
+    /// Takes back what came after `to`, but for keys that lapsed.
+    pub(crate) fn roll_back_to(&mut self, to: Savepoint) {
         let Some(gathered) = &mut self.cx.gathered else { return };
-        gathered.notices.retain(|notice| notice.lapsed);
-        let mut undo = std::mem::take(&mut gathered.undo);
-        while let Some(undo) = undo.pop() {
+        let mut at = 0;
+        gathered.notices.retain(|notice| {
+            at += 1;
+            at <= to.notices || notice.lapsed
+        });
+        for undo in gathered.undo.split_off(to.undo).into_iter().rev() {
             match undo.step {
                 Step::Moved { from_at, from_key, due, was } => {
                     // Back to where it came from; then the target gets back what it held.
@@ -492,13 +542,22 @@ impl<'e> Txn<'e> {
                 let namespace = Arc::clone(&held[notice.at].keyspace.name);
                 Some(Event { namespace, key: notice.key, kind: notice.event? })
             });
+            #[cfg(larder_loom)]
+            let events: Vec<Event> = events.collect();
+            #[cfg(larder_loom)]
+            if planted::has(Bug::LateEvents) {
+                self.held.release();
+            }
+            #[cfg(larder_loom)]
+            let events = events.into_iter();
             self.core.outbox.push(events);
             rest.has_events = true;
         }
     }
 }
 
-/// A transaction that goes without being committed, because its closure panicked, rolls back.
+/// A transaction that goes without being committed rolls back: a last resort, for a panic of the
+/// engine's own.
 impl Drop for Txn<'_> {
     fn drop(&mut self) {
         if self.held.first.is_some() {
@@ -519,7 +578,7 @@ impl Core {
         let mut after = After::default();
         let result = self.run_into(&mut after, &mut closure);
         self.conclude(after);
-        self.do_deferred();
+        inside::do_deferred();
         result
     }
 
@@ -530,14 +589,20 @@ impl Core {
         closure: &mut impl FnMut(&mut Txn<'e>) -> Result<R, E>,
     ) -> Result<R, E> {
         let mut plan = BTreeSet::new();
+        let mut roomy = Vec::new();
         for restarts in 0.. {
             let mut txn = Txn::new(self, true);
+            txn.roomy.clone_from(&roomy);
             for &(id, shard) in &plan {
                 txn.hold(self.keyspace(id), shard).expect("an ascending plan can be waited for");
             }
             let outcome = {
                 let _place = inside::enter(Place::Transaction);
-                closure(&mut txn)
+                catch_unwind(AssertUnwindSafe(|| closure(&mut txn)))
+            };
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                Err(panic) => self.pass_on(panic, txn, after),
             };
             let want = txn.want.take();
             if outcome.is_ok() && want.is_none() {
@@ -551,7 +616,10 @@ impl Core {
             match *want {
                 Want::Shard(keyspace, shard) => _ = plan.insert((keyspace.id, shard)),
                 Want::Serve(keyspace, key) => self.serve_now(keyspace, key),
-                Want::Room(keyspace) => self.make_room(keyspace).map_err(E::from)?,
+                Want::Room(keyspace) => {
+                    self.make_room(keyspace).map_err(E::from)?;
+                    roomy.push(keyspace.id);
+                }
             }
             if restarts >= PATIENCE {
                 let ids: BTreeSet<u32> = plan.iter().map(|&(id, _)| id).collect();
@@ -561,6 +629,18 @@ impl Core {
             }
         }
         unreachable!("the loop above ends by returning")
+    }
+
+    /// Ends a transaction whose closure panicked, with all that follows, and lets the panic pass.
+    /// What follows is the program's code in part, so it does not run while the panic unwinds.
+    #[cold]
+    fn pass_on(&self, panic: Box<dyn Any + Send>, mut txn: Txn<'_>, after: &mut After) -> ! {
+        txn.roll_back();
+        txn.commit(after);
+        drop(txn);
+        self.conclude(std::mem::take(after));
+        inside::do_deferred();
+        resume_unwind(panic)
     }
 
     /// What follows a transaction when nothing is locked: waiters are served, events delivered,

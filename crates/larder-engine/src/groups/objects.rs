@@ -6,7 +6,6 @@ use crate::access::{Access, Room};
 use crate::error::{Error, Result};
 use crate::event::EventKind;
 use crate::expiry::Expiry;
-use crate::ops::key::check_recordable;
 use crate::ops::wrong_kind;
 use crate::value::{Kind, Object, Value};
 
@@ -51,15 +50,17 @@ impl Objects<'_, '_> {
         if self.0.namespace().keyspace.is_recorded() {
             return Err(Error::NotRecordable);
         }
-        let value = Value::Object(object);
+        // Where nothing comes of it, the object stays here until the key's shard is unlocked: its
+        // `Drop` is the program's code.
+        let mut object = Some(object);
         self.0.update(key.as_ref(), Room::Grows, |slot| {
-            check_recordable(slot.keyspace(), &value)?;
             let before = match slot.value() {
                 Some(Value::Object(object)) => Some(object.clone()),
                 _ => None,
             };
             let due = expiry.due(slot)?;
             slot.accessed();
+            let value = Value::Object(object.take().expect("it is put once"));
             slot.put(value, due, EventKind::Set)?;
             slot.lapse();
             Ok(before)
