@@ -1,4 +1,4 @@
-//! The only file in larder that names a lock or an atomic.
+//! The only module in larder that names a lock or an atomic.
 //!
 //! Ordinary builds get `parking_lot`; `--cfg larder_loom` swaps in loom's models
 //! behind the *same* signatures (guards by value, no `LockResult`), so no other
@@ -23,10 +23,19 @@
 
 use std::time::Instant;
 
-#[cfg(larder_loom)]
-use loom::sync as imp;
 #[cfg(not(larder_loom))]
 use parking_lot as imp;
+
+#[cfg(larder_loom)]
+mod modelled;
+
+#[cfg(larder_loom)]
+mod imp {
+    pub(super) use super::modelled::RwLock;
+    pub use super::modelled::{RwLockReadGuard, RwLockWriteGuard};
+    pub use loom::sync::MutexGuard;
+    pub(super) use loom::sync::{Condvar, Mutex};
+}
 
 pub use imp::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 

@@ -157,9 +157,13 @@ impl<'e> Access<'_, 'e> {
             Self::Within(txn, namespace) => {
                 let keyspace = txn.keyspace(namespace)?;
                 txn.need(keyspace, room)?;
-                // The closure may go on after an error, and so nothing may be left of it.
-                let before = txn.savepoint();
-                change(txn, namespace).inspect_err(|_| txn.roll_back_to(before))
+                let savepoint = txn.savepoint();
+                let result = change(txn, namespace);
+                if result.is_err() {
+                    // The closure may go on, so the step must not stay half done.
+                    txn.roll_back_to(savepoint);
+                }
+                result
             }
         }
     }

@@ -5,13 +5,12 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use larder_base::clock::{Clock, ManualClock, Time, Turn};
 use larder_base::registry::Registry;
 use larder_base::sync::Mutex;
-use larder_base::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use larder_base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use larder_base::wake::Wake;
 
 use crate::crowd::Crowd;
@@ -70,7 +69,6 @@ pub(crate) struct Core {
     numbers: AtomicU64,
     fences: AtomicU64,
     is_closed: AtomicBool,
-    deferred: Deferred,
 }
 
 /// The largest key and value.
@@ -78,21 +76,6 @@ pub(crate) struct Core {
 struct Limits {
     key: usize,
     value: usize,
-}
-
-/// Work that was asked for by a thread with locked shards, for when it has none.
-#[derive(Default)]
-struct Deferred {
-    work: Mutex<Vec<Job>>,
-    count: AtomicUsize,
-}
-
-type Job = Box<dyn FnOnce(&Core) + Send>;
-
-impl fmt::Debug for Deferred {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Deferred").field(&self.count).finish()
-    }
 }
 
 /// Options of an engine; see [`Larder::builder`].
@@ -186,7 +169,6 @@ impl Builder {
             numbers: AtomicU64::new(0),
             fences: AtomicU64::new(fences),
             is_closed: AtomicBool::new(false),
-            deferred: Deferred::default(),
         });
         if let Some(manual) = core.clock.manual() {
             let turned: Weak<Core> = Arc::downgrade(&core);
@@ -314,7 +296,12 @@ impl Larder {
     }
 
     /// Figures of this moment. O(namespaces × shards).
+    ///
+    /// # Panics
+    ///
+    /// Panics inside a transaction, which may have locked what it would look at.
     pub fn stats(&self) -> Stats {
+        inside::assert_outside();
         let core = &self.live.core;
         Stats {
             namespaces: core.keyspaces().map(NamespaceStats::of).collect(),
@@ -330,7 +317,8 @@ impl Larder {
     }
 
     /// Closes the engine for every handle: waiters get [`Error::Closed`], and so does every later
-    /// operation. Closing twice is closing once. Inside a transaction it takes effect after it.
+    /// operation. Closing twice is closing once; closing inside a transaction happens when that
+    /// has ended.
     pub fn close(&self) {
         self.live.core.when_outside(Core::close);
     }
@@ -481,9 +469,22 @@ impl Core {
         let Some(crowd) = &mut state.crowd else { return };
         f(crowd);
         let emptied = if crowd.is_empty() { state.crowd.take() } else { None };
-        shard.show(&mut state);
         drop(state);
         drop(emptied);
+    }
+
+    /// Ends waiters, takes them out of their queues, and wakes them. Called with no lock held.
+    pub(crate) fn end_all(
+        &self,
+        waiters: impl IntoIterator<Item = Arc<dyn Waiting>>,
+        why: &Result<()>,
+    ) {
+        let mut wakes = Vec::new();
+        for waiter in waiters {
+            wakes.extend(waiter.end(why.clone()));
+            self.leave_queues(&*waiter);
+        }
+        run_wakes(wakes);
     }
 
     /// Ends `waiter` when its time is up.
@@ -492,9 +493,7 @@ impl Core {
         // The clock may have passed it before it was filed; a manual one looks no more then.
         if self.clock.now() > deadline {
             self.timers.remove(deadline, waiter.number());
-            if let Some(wake) = waiter.end(Ok(())) {
-                wake.run();
-            }
+            self.end_all([waiter], &Ok(()));
         }
         self.nudge(deadline.as_millis());
     }
@@ -503,41 +502,25 @@ impl Core {
         self.timers.remove(deadline, number);
     }
 
-    /// Runs `work` now, or, if the thread has shards locked, when it has none.
-    pub(crate) fn when_outside(&self, work: impl FnOnce(&Core) + Send + 'static) {
+    /// Runs `work` now, or, if the thread is in a transaction, when it has left it.
+    pub(crate) fn when_outside(&self, work: impl FnOnce(&Core) + 'static) {
         if inside::place() != Place::Transaction {
             return work(self);
         }
-        let mut jobs = self.deferred.work.lock();
-        jobs.push(Box::new(work));
-        self.deferred.count.store(jobs.len(), Ordering::Relaxed);
-    }
-
-    /// Does what was deferred. Called with no lock held.
-    pub(crate) fn do_deferred(&self) {
-        if self.deferred.count.load(Ordering::Relaxed) > 0 {
-            let jobs = {
-                let mut jobs = self.deferred.work.lock();
-                self.deferred.count.store(0, Ordering::Relaxed);
-                std::mem::take(&mut *jobs)
-            };
-            for job in jobs {
-                inside::quietly(|| job(self));
-            }
-        }
+        let core = self.arc();
+        inside::defer(move || work(&core));
     }
 
     fn close(&self) {
         if self.is_closed.swap(true, Ordering::AcqRel) {
             return;
         }
-        let mut wakes = Vec::new();
+        let mut waiters = Vec::new();
         for shard in self.keyspaces().flat_map(|keyspace| keyspace.shards.iter()) {
             let state = shard.state.read();
-            let waiters = state.crowd.iter().flat_map(|crowd| crowd.everyone());
-            wakes.extend(waiters.filter_map(|waiter| waiter.end(Err(Error::Closed))));
+            waiters.extend(state.crowd.iter().flat_map(|crowd| crowd.everyone()).cloned());
         }
-        run_wakes(wakes);
+        self.end_all(waiters, &Err(Error::Closed));
         self.timekeeper.stop();
         self.outbox.deliver();
         while self.graveyard.step(TICK_FREES) {}
@@ -547,9 +530,7 @@ impl Core {
 /// Wakes everybody: a waker that panics keeps no other from being woken.
 pub(crate) fn run_wakes(wakes: impl IntoIterator<Item = Wake>) {
     for wake in wakes {
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| wake.run())) {
-            inside::discard_panic(panic);
-        }
+        inside::quietly(|| wake.run());
     }
 }
 

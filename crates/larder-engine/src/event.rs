@@ -14,6 +14,8 @@ use larder_base::sync::{Mutex, RwLock};
 use larder_collections::blob::Blob;
 
 use crate::inside::{self, Place};
+#[cfg(larder_loom)]
+use crate::planted::{self, Bug};
 
 /// What happened to a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,6 +136,11 @@ impl Outbox {
             let batch = {
                 let mut queue = self.queue.lock();
                 if queue.events.is_empty() {
+                    #[cfg(larder_loom)]
+                    if planted::has(Bug::TornDelivery) {
+                        drop(queue);
+                        queue = self.queue.lock();
+                    }
                     queue.is_delivering = false;
                     return;
                 }
@@ -149,6 +156,10 @@ impl Outbox {
                         inside::discard_panic(panic);
                     }
                 }
+            }
+            // One may have been removed meanwhile; then what it captured goes here.
+            for listener in listeners {
+                inside::quietly(|| drop(listener));
             }
         }
     }

@@ -9,11 +9,10 @@
 use std::time::Duration;
 
 use larder_base::clock::Time;
-use larder_base::wake::Wake;
 use larder_collections::wheel::Advance;
 
 use crate::effect::Effect;
-use crate::engine::{Core, run_wakes};
+use crate::engine::Core;
 use crate::event::EventKind;
 use crate::namespace::Keyspace;
 use crate::txn::{After, Notice, Txn};
@@ -44,8 +43,7 @@ impl Core {
             }
         }
         // Outside the timers' lock: a waker is foreign code.
-        let wakes: Vec<Wake> = self.timers.take_due(now).filter_map(|w| w.end(Ok(()))).collect();
-        run_wakes(wakes);
+        self.end_all(self.timers.take_due(now), &Ok(()));
         count
     }
 

@@ -5,7 +5,12 @@
 //! done by those who use it: the remover frees the first [`STEP`] elements, every later write
 //! frees another step while something is left, `tick` and the timekeeper free more, and closing
 //! frees the rest.
+//!
+//! An object's `Drop` is the program's code: it may panic, which is its own affair, and it may
+//! remove other objects, which are then dropped after it and not inside of it. However long a chain
+//! of them is, it takes no more stack than one.
 
+use std::cell::RefCell;
 use std::collections::VecDeque;
 
 use larder_base::sync::Mutex;
@@ -34,13 +39,31 @@ impl Graveyard {
                 let mut large = self.large.lock();
                 large.push_back(value);
                 self.waiting.store(large.len(), Ordering::Relaxed);
-            }
-            // Any other is dropped here. It may enter the engine, and a panic of it is its own.
-            else if inside::quietly(|| drop(value)) {
-                self.panics.fetch_add(1, Ordering::Relaxed);
+            } else if let Value::Object(_) = value {
+                self.drop_after_others(value);
             }
         }
         self.help();
+    }
+
+    /// Drops an object; from inside of another one's `Drop`, after that.
+    fn drop_after_others(&self, object: Value) {
+        let is_nested = FALLING.with(|falling| {
+            let mut falling = falling.borrow_mut();
+            let is_nested = falling.is_some();
+            falling.get_or_insert_default().push_back(object);
+            is_nested
+        });
+        if is_nested {
+            return;
+        }
+        let next = || FALLING.with(|falling| falling.borrow_mut().as_mut()?.pop_front());
+        while let Some(object) = next() {
+            if inside::quietly(|| drop(object)) {
+                self.panics.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        FALLING.with(|falling| falling.take());
     }
 
     /// Frees a step of what waits, if anything does.
@@ -80,4 +103,9 @@ impl Graveyard {
         self.waiting.store(large.len(), Ordering::Relaxed);
         value
     }
+}
+
+larder_base::thread_local! {
+    /// Objects that wait for the thread to drop them; `None` while it drops none.
+    static FALLING: RefCell<Option<VecDeque<Value>>> = const { RefCell::new(None) };
 }

@@ -2,9 +2,13 @@
 //!
 //! A thread in a transaction holds shard locks, so entering the engine by another door could
 //! deadlock; it is an error instead. A listener may enter, but may not turn the clock.
+//!
+//! What cannot be an error, dropping a handle, is put off until the thread has left its
+//! transaction. The list belongs to the thread, not to an engine: in the closure of one engine's
+//! transaction the last handle of another one may go, which nobody would come to any more.
 
 use std::any::Any;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::error::{Error, Result};
@@ -18,7 +22,10 @@ pub(crate) enum Place {
 
 larder_base::thread_local! {
     static PLACE: Cell<Place> = const { Cell::new(Place::Outside) };
+    static DEFERRED: RefCell<Vec<Job>> = const { RefCell::new(Vec::new()) };
 }
+
+type Job = Box<dyn FnOnce()>;
 
 /// Puts the thread back where it was when dropped.
 #[must_use]
@@ -46,9 +53,28 @@ pub(crate) fn outside() -> Result<()> {
     if place() == Place::Transaction { Err(Error::InsideTransaction) } else { Ok(()) }
 }
 
-/// Runs code of the program's that must not disturb anybody; true when it panicked.
-pub(crate) fn quietly(f: impl FnOnce()) -> bool {
-    catch_unwind(AssertUnwindSafe(f)).map_err(discard_panic).is_err()
+/// Puts `job` off until the thread has left its transaction.
+pub(crate) fn defer(job: impl FnOnce() + 'static) {
+    DEFERRED.with(|jobs| jobs.borrow_mut().push(Box::new(job)));
+}
+
+/// Does what was put off. Called with no lock held, outside of any transaction.
+pub(crate) fn do_deferred() {
+    for job in DEFERRED.with(RefCell::take) {
+        quietly(job);
+    }
+}
+
+/// Runs code of the program's that has nobody to tell of its panic, a waker, a `Drop`; true when
+/// it panicked.
+pub(crate) fn quietly(code: impl FnOnce()) -> bool {
+    catch_unwind(AssertUnwindSafe(code)).map_err(discard_panic).is_err()
+}
+
+/// For what can neither be an error nor wait: looking at what the transaction may have locked.
+#[track_caller]
+pub(crate) fn assert_outside() {
+    assert!(place() != Place::Transaction, "the engine was looked at from inside a transaction");
 }
 
 /// Drops what a caught panic carried; its own `Drop` may panic again, which is where it ends.

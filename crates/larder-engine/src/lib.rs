@@ -59,6 +59,9 @@ mod inside;
 mod lease;
 mod namespace;
 mod ops;
+#[cfg(larder_loom)]
+#[doc(hidden)]
+pub mod planted;
 mod shard;
 mod slot;
 mod stats;

@@ -196,13 +196,13 @@ impl Keyspace {
     pub(crate) fn has_one_at_most(&self) -> bool {
         let mut keys = 0;
         self.shards.iter().all(|shard| {
-            keys += shard.keys();
+            keys += shard.state.read().table.len();
             keys <= 1
         })
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.shards.iter().map(|shard| shard.keys() as usize).sum()
+        self.shards.iter().map(|shard| shard.state.read().table.len()).sum()
     }
 
     /// Checks every shard's invariants. For tests only: O(n).
@@ -294,19 +294,32 @@ impl Namespace {
         Objects(self.access())
     }
 
-    /// The number of keys, as committed. O(shards), without a lock. Keys past their deadline that
-    /// nobody reclaimed yet count.
+    /// The number of keys. O(shards). Keys past their deadline that nobody reclaimed yet count.
+    ///
+    /// # Panics
+    ///
+    /// Panics inside a transaction, which may have locked what it would look at.
     pub fn len(&self) -> usize {
+        crate::inside::assert_outside();
         self.keyspace.len()
     }
 
     /// True when there is no key.
+    ///
+    /// # Panics
+    ///
+    /// As [`len`](Self::len).
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Figures of this moment. O(shards).
+    ///
+    /// # Panics
+    ///
+    /// As [`len`](Self::len).
     pub fn stats(&self) -> NamespaceStats {
+        crate::inside::assert_outside();
         NamespaceStats::of(&self.keyspace)
     }
 

@@ -14,7 +14,6 @@
 //! 1. An entry has a timer exactly if it has a deadline, and the timer's payload is its hash.
 //! 2. `bytes` is the sum of [`Entry::bytes`].
 //! 3. `next_due` is never later than the least deadline in the wheel.
-//! 4. Whenever the lock is free, the figures that are shown are the state's.
 
 use larder_base::clock::Time;
 use larder_base::sync::RwLock;
@@ -36,30 +35,6 @@ pub(crate) struct Shard {
     next_due: AtomicU64,
     pub(crate) hits: AtomicU64,
     pub(crate) misses: AtomicU64,
-    shown: Shown,
-}
-
-/// Figures of a shard's contents.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Figures {
-    pub(crate) keys: u64,
-    pub(crate) timers: u64,
-    pub(crate) bytes: u64,
-    pub(crate) expired: u64,
-    pub(crate) evicted: u64,
-    pub(crate) waits: u64,
-}
-
-/// The figures as they were when the lock was last released, to be read without it: whoever reads
-/// them may have the shard locked itself.
-#[derive(Debug, Default)]
-struct Shown {
-    keys: AtomicU64,
-    timers: AtomicU64,
-    bytes: AtomicU64,
-    expired: AtomicU64,
-    evicted: AtomicU64,
-    waits: AtomicU64,
 }
 
 /// What the shard's lock guards.
@@ -72,8 +47,6 @@ pub(crate) struct ShardState {
     pub(crate) bytes: u64,
     pub(crate) expired: u64,
     pub(crate) evicted: u64,
-    /// What [`Shown`] shows.
-    shown: Figures,
 }
 
 impl Shard {
@@ -86,12 +59,10 @@ impl Shard {
                 bytes: 0,
                 expired: 0,
                 evicted: 0,
-                shown: Figures::default(),
             }),
             next_due: AtomicU64::new(u64::MAX),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
-            shown: Shown::default(),
         }
     }
 
@@ -111,46 +82,6 @@ impl Shard {
         self.misses.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The number of keys when the lock was last released.
-    pub(crate) fn keys(&self) -> u64 {
-        self.shown.keys.load(Ordering::Relaxed)
-    }
-
-    /// Figures as they were when the lock was last released.
-    pub(crate) fn figures(&self) -> Figures {
-        let of = |figure: &AtomicU64| figure.load(Ordering::Relaxed);
-        let Shown { keys, timers, bytes, expired, evicted, waits } = &self.shown;
-        Figures {
-            keys: of(keys),
-            timers: of(timers),
-            bytes: of(bytes),
-            expired: of(expired),
-            evicted: of(evicted),
-            waits: of(waits),
-        }
-    }
-
-    /// Shows what the state's figures are now. Called before the lock is released.
-    #[inline]
-    pub(crate) fn show(&self, state: &mut ShardState) {
-        let (is, was) = (state.figures(), state.shown);
-        if is == was {
-            return;
-        }
-        let show = |figure: &AtomicU64, is: u64, was: u64| {
-            if is != was {
-                figure.store(is, Ordering::Relaxed);
-            }
-        };
-        show(&self.shown.keys, is.keys, was.keys);
-        show(&self.shown.timers, is.timers, was.timers);
-        show(&self.shown.bytes, is.bytes, was.bytes);
-        show(&self.shown.expired, is.expired, was.expired);
-        show(&self.shown.evicted, is.evicted, was.evicted);
-        show(&self.shown.waits, is.waits, was.waits);
-        state.shown = is;
-    }
-
     /// Lowers the bound to `due`. Called with the lock held, so only the lock's owner writes it.
     pub(crate) fn expect_due(&self, due: u64) {
         if due < self.next_due.load(Ordering::Relaxed) {
@@ -165,17 +96,6 @@ impl Shard {
 }
 
 impl ShardState {
-    fn figures(&self) -> Figures {
-        Figures {
-            keys: self.table.len() as u64,
-            timers: self.wheel.len() as u64,
-            bytes: self.bytes,
-            expired: self.expired,
-            evicted: self.evicted,
-            waits: self.crowd.as_ref().map_or(0, |crowd| crowd.waits() as u64),
-        }
-    }
-
     /// The entry's deadline in milliseconds.
     #[inline]
     pub(crate) fn deadline(&self, entry: &Entry) -> Option<u64> {
@@ -326,7 +246,6 @@ impl ShardState {
             }
         }
         assert_eq!(bytes, self.bytes, "invariant 2");
-        assert_eq!(self.figures(), self.shown, "invariant 4");
         assert_eq!(timers, self.wheel.len(), "a timer without an entry");
     }
 }

@@ -141,7 +141,7 @@ impl<'t> Slot<'t> {
     /// [`Error::EntryTooLarge`] where eviction could never make room for it.
     pub(crate) fn put(&mut self, mut value: Value, due: Due, event: EventKind) -> Result<()> {
         let result = self.exchange(&mut value, due, event);
-        // A refused one is still here, and its `Drop` may be the program's: not under the lock.
+        // Not here: dropping it may run the program's code.
         self.cx.bury(value);
         result
     }

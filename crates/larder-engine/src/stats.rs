@@ -19,8 +19,7 @@ pub struct Stats {
     pub drop_panics: u64,
 }
 
-/// Figures of a namespace at one moment, without what a transaction under way has changed; the
-/// counts are since it was made.
+/// Figures of a namespace at one moment; the counts are since it was made.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct NamespaceStats {
@@ -49,13 +48,13 @@ impl NamespaceStats {
     pub(crate) fn of(keyspace: &Keyspace) -> Self {
         let mut stats = Self { name: keyspace.name.to_string(), ..Self::default() };
         for shard in &keyspace.shards {
-            let figures = shard.figures();
-            stats.keys += figures.keys as usize;
-            stats.keys_with_deadline += figures.timers as usize;
-            stats.bytes += figures.bytes;
-            stats.expired += figures.expired;
-            stats.evicted += figures.evicted;
-            stats.waits += figures.waits as usize;
+            let state = shard.state.read();
+            stats.keys += state.table.len();
+            stats.keys_with_deadline += state.wheel.len();
+            stats.bytes += state.bytes;
+            stats.expired += state.expired;
+            stats.evicted += state.evicted;
+            stats.waits += state.crowd.as_ref().map_or(0, |crowd| crowd.waits());
             stats.hits += shard.hits.load(Ordering::Relaxed);
             stats.misses += shard.misses.load(Ordering::Relaxed);
         }

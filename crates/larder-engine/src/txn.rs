@@ -19,8 +19,10 @@
 //! 1. Locks are released exactly once, and never with undone or unannounced changes.
 //! 2. No code of the program's runs under a lock but a transaction's own closure.
 
+use std::any::Any;
 use std::collections::{BTreeSet, VecDeque};
 use std::ops::{Index, IndexMut};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
 use larder_base::clock::{Clock, Time};
@@ -36,6 +38,8 @@ use crate::event::{Event, EventKind};
 use crate::groups::{Counters, Keys, Leases, Objects, SortedSets, Strings};
 use crate::inside::{self, Place};
 use crate::namespace::{Keyspace, Namespace};
+#[cfg(larder_loom)]
+use crate::planted::{self, Bug};
 use crate::shard::ShardState;
 use crate::slot::Slot;
 use crate::undo::{Step, Undo};
@@ -98,11 +102,8 @@ impl<'e> Locks<'e> {
         self.more.len()
     }
 
-    /// Shows what is in them now, and unlocks them all.
+    /// Unlocks them all.
     fn release(&mut self) {
-        for held in self.first.iter_mut().chain(&mut self.more) {
-            held.keyspace.shards[held.shard as usize].show(&mut held.state);
-        }
         self.first = None;
         self.more.clear();
     }
@@ -324,14 +325,23 @@ impl<'e> Txn<'e> {
     ///
     /// # Errors
     ///
-    /// [`Error::WatchedKeyChanged`], which, passed on, rolls the transaction back.
+    /// [`Error::WatchedKeyChanged`], which, passed on, rolls the transaction back;
+    /// [`Error::ForeignNamespace`] for a watch of another engine.
     pub fn check(&mut self, watch: &Watch) -> Result<()> {
+        if !watch.is_of(self.core) {
+            return Err(Error::ForeignNamespace);
+        }
         for (id, key) in watch.places() {
             let keyspace = self.core.keyspace(*id);
             self.slot(keyspace, key)?;
             // A key that lapsed in this very transaction: nobody told the watch yet.
-            let notices = self.cx.gathered.iter().flat_map(|gathered| &gathered.notices);
-            if notices.into_iter().any(|notice| notice.lapsed && notice.key == *key) {
+            let is_it = |notice: &&Notice| {
+                notice.lapsed
+                    && notice.key == *key
+                    && self.held[notice.at].keyspace.id == keyspace.id
+            };
+            let mut notices = self.cx.gathered.iter().flat_map(|gathered| &gathered.notices);
+            if notices.any(|notice| is_it(&notice)) {
                 return Err(Error::WatchedKeyChanged);
             }
         }
@@ -407,6 +417,8 @@ impl<'e> Txn<'e> {
         let is_served =
             self.serving.as_ref().is_some_and(|it| it.0 == held.keyspace.id && *it.1 == *key);
         let is_owed = held.state.crowd.as_ref().is_some_and(|crowd| crowd.is_owed(key));
+        #[cfg(larder_loom)]
+        let is_owed = is_owed && !planted::has(Bug::Overtaking);
         if is_owed && !is_served {
             self.want = Some(Box::new(Want::Serve(held.keyspace, key.into())));
             return Err(Error::Restart);
@@ -437,6 +449,8 @@ impl<'e> Txn<'e> {
             }
             is_last &= other < place;
         }
+        #[cfg(larder_loom)]
+        let is_last = is_last || planted::has(Bug::AnyOrder);
         let lock = &keyspace.shards[shard as usize].state;
         let state = if is_last { Some(lock.write()) } else { lock.try_write() };
         let Some(state) = state else {
@@ -537,13 +551,22 @@ impl<'e> Txn<'e> {
                 let namespace = Arc::clone(&held[notice.at].keyspace.name);
                 Some(Event { namespace, key: notice.key, kind: notice.event? })
             });
+            #[cfg(larder_loom)]
+            let events: Vec<Event> = events.collect();
+            #[cfg(larder_loom)]
+            if planted::has(Bug::LateEvents) {
+                self.held.release();
+            }
+            #[cfg(larder_loom)]
+            let events = events.into_iter();
             self.core.outbox.push(events);
             rest.has_events = true;
         }
     }
 }
 
-/// A transaction that goes without being committed, because its closure panicked, rolls back.
+/// A transaction that goes without being committed rolls back: a last resort, for a panic of the
+/// engine's own.
 impl Drop for Txn<'_> {
     fn drop(&mut self) {
         if self.held.first.is_some() {
@@ -555,26 +578,16 @@ impl Drop for Txn<'_> {
     }
 }
 
-/// Does what the thread put off until it has nothing locked, when this is dropped.
-struct Afterwards<'e>(&'e Core);
-
-impl Drop for Afterwards<'_> {
-    fn drop(&mut self) {
-        self.0.do_deferred();
-    }
-}
-
 impl Core {
     /// Runs a closure as one transaction; see [`Txn`].
     pub(crate) fn run<'e, R, E: From<Error>>(
         &'e self,
         mut closure: impl FnMut(&mut Txn<'e>) -> Result<R, E>,
     ) -> Result<R, E> {
-        // Also when the closure panics.
-        let _afterwards = Afterwards(self);
         let mut after = After::default();
         let result = self.run_into(&mut after, &mut closure);
         self.conclude(after);
+        inside::do_deferred();
         result
     }
 
@@ -596,7 +609,11 @@ impl Core {
             }
             let outcome = {
                 let _place = inside::enter(Place::Transaction);
-                closure(&mut txn)
+                catch_unwind(AssertUnwindSafe(|| closure(&mut txn)))
+            };
+            let outcome = match outcome {
+                Ok(outcome) => outcome,
+                Err(panic) => self.pass_on(panic, txn, after),
             };
             let want = txn.want.take();
             if outcome.is_ok() && want.is_none() {
@@ -623,6 +640,18 @@ impl Core {
             }
         }
         unreachable!("the loop above ends by returning")
+    }
+
+    /// Ends a transaction whose closure panicked, with all that follows, and lets the panic pass.
+    /// What follows is the program's code in part, so it does not run while the panic unwinds.
+    #[cold]
+    fn pass_on(&self, panic: Box<dyn Any + Send>, mut txn: Txn<'_>, after: &mut After) -> ! {
+        txn.roll_back();
+        txn.commit(after);
+        drop(txn);
+        self.conclude(std::mem::take(after));
+        inside::do_deferred();
+        resume_unwind(panic)
     }
 
     /// What follows a transaction when nothing is locked: waiters are served, events delivered,

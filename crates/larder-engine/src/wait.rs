@@ -28,6 +28,8 @@ use larder_collections::blob::Blob;
 use crate::engine::Core;
 use crate::error::{Error, Result};
 use crate::namespace::{Keyspace, Namespace};
+#[cfg(larder_loom)]
+use crate::planted::{self, Bug};
 use crate::txn::{After, Rest, Txn};
 
 /// What a waiter takes from a key.
@@ -42,7 +44,9 @@ pub(crate) trait Take: fmt::Debug + Send + Sync {
         key: &[u8],
     ) -> Result<Option<Self::Output>>;
 
-    /// True when [`take`](Self::take) would find something.
+    /// True when [`take`](Self::take) would find something. Touches every key that `take` will, so
+    /// that `take` neither restarts nor fails for want of a lock: a waiter that is claimed is passed
+    /// by in its other queues, and nobody would come back to it there.
     fn is_ready<'e>(&self, txn: &mut Txn<'e>, keyspace: &'e Keyspace, key: &[u8]) -> Result<bool>;
 
     /// Puts back what a cancelled waiter took.
@@ -111,7 +115,6 @@ where
             return Ok(Service::NotReady);
         }
         let Some(claim) = self.handoff.claim() else { return Ok(Service::Over) };
-        // A restart drops the claim, which opens the hand-off again.
         let what = match self.take.take(txn, keyspace, key) {
             Ok(Some(what)) => Ok(Some(Taken { from: keyspace.id, what })),
             Ok(None) => return Ok(Service::NotReady),
@@ -139,7 +142,7 @@ pub struct Wait<T: 'static> {
 }
 
 enum State<T: 'static> {
-    /// It was answered without waiting.
+    /// There was nothing to wait for, or it is over.
     Ready(Option<Result<Option<T>>>),
     Waiting(Pending<T>),
 }
@@ -148,6 +151,8 @@ struct Pending<T: 'static> {
     core: Weak<Core>,
     waiter: Arc<dyn Awaited<T>>,
     deadline: Option<Time>,
+    /// False for one that was served at once.
+    is_queued: bool,
     has_timer: bool,
 }
 
@@ -273,7 +278,9 @@ impl<T: 'static> Drop for Wait<T> {
 impl<T: 'static> Pending<T> {
     /// Files the end of its time with the engine's timers, once.
     fn arm(&mut self) {
-        let (Some(deadline), false) = (self.deadline, self.has_timer) else { return };
+        let (Some(deadline), true, false) = (self.deadline, self.is_queued, self.has_timer) else {
+            return;
+        };
         self.has_timer = true;
         if let Some(core) = self.core.upgrade() {
             core.end_at(deadline, Arc::clone(&self.waiter).waiting());
@@ -281,6 +288,9 @@ impl<T: 'static> Pending<T> {
     }
 
     fn leave(&self) {
+        if !self.is_queued {
+            return;
+        }
         if let Some(core) = self.core.upgrade() {
             let (waiter, deadline) = (Arc::clone(&self.waiter).waiting(), self.deadline);
             let has_timer = self.has_timer;
@@ -307,6 +317,24 @@ impl<T: 'static> fmt::Debug for Wait<T> {
     }
 }
 
+/// Lets a waiter stand in the queue of each of its keys.
+fn join<'e, K: Take + 'static>(
+    txn: &mut Txn<'e>,
+    keyspace: &'e Keyspace,
+    waiter: &Arc<Waiter<K>>,
+) -> Result<()>
+where
+    K::Output: fmt::Debug,
+{
+    for (_, key) in &waiter.places {
+        let at = txn.hold(keyspace, keyspace.shard_of(keyspace.hash(key)))?;
+        let waiting: Arc<dyn Waiting> = Arc::<Waiter<K>>::clone(waiter);
+        let (_, _, state, _) = txn.parts(at);
+        state.crowd.get_or_insert_default().join(key.clone(), waiting);
+    }
+    Ok(())
+}
+
 impl Core {
     /// Takes from the first of `keys` that has something, or waits for one.
     pub(crate) fn wait_for<K: Take + 'static>(
@@ -323,6 +351,10 @@ impl Core {
         for key in keys {
             self.check_key(key)?;
         }
+        if keys.is_empty() {
+            // Nobody could ever serve it, nor end it.
+            return Ok(Wait { state: State::Ready(Some(Ok(None))) });
+        }
         let id = namespace.keyspace.id;
         let waiter = Arc::new(Waiter {
             number: self.next_number(),
@@ -337,25 +369,37 @@ impl Core {
                     return Ok(Some(what));
                 }
             }
-            // Every shard is locked now, so joining the queues cannot restart.
-            for key in keys {
-                let at = txn.hold(keyspace, keyspace.shard_of(keyspace.hash(key)))?;
-                let waiting: Arc<dyn Waiting> = Arc::<Waiter<K>>::clone(&waiter);
-                let (_, _, state, _) = txn.parts(at);
-                state.crowd.get_or_insert_default().join(Blob::from(*key), waiting);
+            #[cfg(larder_loom)]
+            if planted::has(Bug::LateJoin) {
+                return Ok(None);
             }
-            Ok::<_, Error>(None)
+            // Every shard is locked now, so joining the queues cannot restart.
+            join(txn, keyspace, &waiter).map(|()| None)
         })?;
+        let (core, is_queued) = (Arc::downgrade(self), taken.is_none());
         if let Some(what) = taken {
-            return Ok(Wait { state: State::Ready(Some(Ok(Some(what)))) });
+            // Handed over all the same: a wait that is dropped gives back what it took.
+            drop(waiter.handoff.offer(Ok(Some(Taken { from: id, what }))));
         }
-        // Closing looks through the queues once; one that came too late ends itself.
-        if self.is_closed() {
-            self.leave_queues(&*waiter);
-            return Err(Error::Closed);
+        #[cfg(larder_loom)]
+        if is_queued && planted::has(Bug::LateJoin) {
+            self.run(|txn| join(txn, txn.keyspace(namespace)?, &waiter))?;
         }
-        let core = Arc::downgrade(self);
-        Ok(Wait { state: State::Waiting(Pending { core, waiter, deadline, has_timer: false }) })
+        let mut pending = Pending { core, waiter, deadline, is_queued, has_timer: false };
+        // A clock that is turned by hand may pass the deadline before anybody waits.
+        if is_queued && self.clock.is_manual() {
+            pending.arm();
+        }
+        #[cfg(larder_loom)]
+        if planted::has(Bug::NoSecondLook) {
+            return Ok(Wait { state: State::Waiting(pending) });
+        }
+        // Closing looks through the queues once; one that came too late ends itself. It may have
+        // been served all the same: then it says so, and nothing is lost.
+        if is_queued && self.is_closed() {
+            self.end_all([Arc::clone(&pending.waiter).waiting()], &Err(Error::Closed));
+        }
+        Ok(Wait { state: State::Waiting(pending) })
     }
 
     /// Serves the waiters of an owed key; what that feeds in turn is left in `rest`.

@@ -10,7 +10,7 @@ use larder_base::sync::atomic::{AtomicBool, Ordering};
 use larder_collections::blob::Blob;
 
 use crate::engine::Core;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::namespace::Namespace;
 
 /// Keys under watch, until it is dropped.
@@ -57,10 +57,18 @@ impl Watch {
     }
 
     /// Watches one more key.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ForeignNamespace`] for a key of another engine; [`Error::KeyTooLong`],
+    /// [`Error::Closed`], [`Error::InsideTransaction`].
     pub fn key(&mut self, namespace: &Namespace, key: impl AsRef<[u8]>) -> Result<()> {
         let key = key.as_ref();
         let core = namespace.core();
         core.enter()?;
+        if !self.is_of(core) {
+            return Err(Error::ForeignNamespace);
+        }
         core.check_key(key)?;
         // A key past its deadline goes first, so that its end does not count as a change.
         core.run(|txn| txn.slot(txn.keyspace(namespace)?, key).map(drop))?;
@@ -69,7 +77,7 @@ impl Watch {
             let at = txn.hold(keyspace, keyspace.shard_of(keyspace.hash(key)))?;
             let (_, _, state, _) = txn.parts(at);
             state.crowd.get_or_insert_default().watch(key.into(), Arc::clone(&self.flag));
-            Ok::<_, crate::Error>(())
+            Ok::<_, Error>(())
         })?;
         self.places.push((namespace.keyspace.id, key.into()));
         Ok(())
@@ -78,6 +86,11 @@ impl Watch {
     /// True once a watched key was changed.
     pub fn is_changed(&self) -> bool {
         self.flag.0.load(Ordering::Acquire)
+    }
+
+    /// True when this is the engine whose keys it watches.
+    pub(crate) fn is_of(&self, core: &Core) -> bool {
+        std::ptr::eq(self.core.as_ptr(), core)
     }
 
     pub(crate) fn places(&self) -> &[(u32, Blob)] {

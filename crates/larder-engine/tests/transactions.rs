@@ -335,21 +335,28 @@ fn every_outer_door_is_shut_inside_a_transaction() {
 }
 
 #[test]
-fn figures_are_read_inside_a_transaction_as_they_were_committed() {
+fn looking_at_figures_inside_a_transaction_panics_instead_of_waiting_for_itself() {
     let (_clock, larder, ns) = open();
     fill(&ns);
-    let (len, stats) = (ns.len(), ns.stats());
-    larder
-        .transaction(|tx| {
-            tx.strings(&ns).set("new", "v")?;
-            tx.keys(&ns).flush()?;
-            assert_eq!((ns.len(), ns.is_empty(), ns.stats()), (len, false, stats.clone()));
-            assert_eq!(larder.stats().namespaces[0], stats);
-            _ = (larder.next_due(), larder.now(), larder.has_thread());
-            Ok::<_, Error>(())
-        })
-        .unwrap();
-    assert_eq!((ns.len(), ns.stats().bytes), (0, 0));
+    let before = dump(&ns);
+    type Look = fn(&Larder, &Namespace);
+    let looks: [Look; 4] = [
+        |_, ns| _ = ns.len(),
+        |_, ns| _ = ns.is_empty(),
+        |_, ns| _ = ns.stats(),
+        |larder, _| _ = larder.stats(),
+    ];
+    for look in looks {
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            larder.transaction(|tx| {
+                tx.keys(&ns).flush()?;
+                look(&larder, &ns);
+                Ok::<_, Error>(())
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(dump(&ns), before, "and takes everything back");
+    }
 }
 
 #[test]

@@ -4,16 +4,27 @@
 //! server, no socket, and no serialisation between the program and its data.
 //!
 //! ```
-//! use larder::Larder;
+//! use larder::{Error, Larder, Span};
 //! use std::time::Duration;
 //!
-//! let larder = Larder::new();
-//! let app = larder.namespace("app")?;
+//! fn main() -> Result<(), Error> {
+//!     let larder = Larder::new();
+//!     let app = larder.namespace("app")?;
 //!
-//! app.strings().set_for("session:7", "ann", Duration::from_secs(1800))?;
-//! app.counters().add("visits", 1)?;
-//! app.sorted_sets().increment("top", "ann", 1.0)?;
-//! # Ok::<(), larder::Error>(())
+//!     // Each operation is a step of its own ...
+//!     app.strings().set_for("session:7", "ann", Duration::from_secs(1800))?;
+//!     app.counters().add("visits", 1)?;
+//!
+//!     // ... or several are one step, which no other thread sees half done.
+//!     larder.transaction(|tx| {
+//!         tx.counters(&app).add("games:ann", 1)?;
+//!         tx.sorted_sets(&app).increment("board", "ann", 25.0)
+//!     })?;
+//!
+//!     let top_ten = app.sorted_sets().range("board", &Span::ranks(0, 9).reversed())?;
+//!     assert_eq!(top_ten, [("ann".into(), 25.0)]);
+//!     Ok(())
+//! }
 //! ```
 //!
 //! The [`guide`] shows one thing at a time, each with an example that runs.

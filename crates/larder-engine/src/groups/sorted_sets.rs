@@ -256,7 +256,7 @@ impl SortedSets<'_, '_> {
 
     /// Removes the member at an end of the first of `keys` that has any, or waits until one has.
     /// Waiters of a key are served in the order in which they came. Without a timeout it waits
-    /// until the engine closes.
+    /// until the engine closes. With no keys there is nothing to wait for: that is `None` at once.
     ///
     /// ```
     /// use larder_engine::{End, Larder};

@@ -41,8 +41,8 @@
 //! started again all the same.
 //!
 //! **Inside**, use the transaction's own operations. Entering the engine by another door is
-//! [`Error::InsideTransaction`](crate::Error::InsideTransaction). Figures (`len`, `stats`) may be
-//! read, and are as they were before.
+//! [`Error::InsideTransaction`](crate::Error::InsideTransaction), and looking at figures (`len`,
+//! `stats`), which cannot be an error, a panic.
 //!
 //! **Costs.** One lock for each shard it touches, held until it ends: keep it short. What can be
 //! moved is not copied for the roll-back. The clock is read once.
