@@ -6,6 +6,7 @@
 //! seeds and over random bytes (`tests/bodies.rs` walks [`BODIES`]).
 
 pub mod blob;
+pub mod eviction;
 pub mod extended;
 pub mod glob;
 pub mod rope;
@@ -21,6 +22,7 @@ pub type Body = fn(&[u8]);
 #[rustfmt::skip]
 pub static BODIES: &[(&str, Body)] = &[
     ("blob", blob::run),
+    ("eviction", eviction::run),
     ("extended", extended::run),
     ("glob", glob::run),
     ("rope", rope::run),

@@ -319,7 +319,13 @@ mod tests {
         let mut slab = <Slab<i64>>::default();
         let ids: Vec<u32> = (0..10_000).map(|n| slab.insert(n)).collect();
         assert!(slab.heap_bytes() >= 10_000 * size_of::<i64>());
-        for id in ids {
+        // The chunks in the middle are given back at once.
+        for &id in &ids[1_000..9_000] {
+            slab.remove(id);
+        }
+        slab.assert_valid();
+        assert!(slab.heap_bytes() < 4_000 * size_of::<i64>());
+        for &id in ids[..1_000].iter().chain(&ids[9_000..]) {
             slab.remove(id);
         }
         assert_eq!(slab.heap_bytes(), 0);

@@ -74,7 +74,8 @@ pub enum Advance {
 
 /// Timers with payload `T`, fired in the order of their due ticks.
 ///
-/// A tick is whatever the caller counts.
+/// A tick is whatever the caller counts. The payload's default fills vacant cells of the slab and
+/// is never handed out.
 ///
 /// ```
 /// use larder_collections::wheel::{Advance, Wheel};
@@ -241,8 +242,9 @@ impl<T: Copy + Default> Wheel<T> {
     /// due tick; its payload) in the order of due ticks, those of one tick in the order in which
     /// they were filed. A timer that was filed after its due tick counts as due when it was filed.
     ///
-    /// Fires and moves at most `limit` timers, so one call takes O(`limit`). After
-    /// [`Advance::More`] the wheel may be changed at will; the next call goes on. A `to` before
+    /// Fires and moves at most `limit` timers, so one call takes O(`limit`); a call with none to
+    /// spend tells whether there is more. After [`Advance::More`] the wheel may be changed at will,
+    /// and stands at the tick it got to; the next call goes on. A `to` before
     /// [`now`](Self::now) counts as `now`. A panic in `fire` loses only the timer it was given.
     pub fn advance(
         &mut self,

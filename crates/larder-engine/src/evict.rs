@@ -276,7 +276,13 @@ fn bury(keyspace: &Keyspace, state: &mut ShardState, cx: &mut Cx, at: usize, ent
     if cx.is_listening || state.crowd.is_some() || keyspace.is_recorded() {
         let key = entry.key;
         let effect = keyspace.is_recorded().then(|| Effect::Delete { key: key.clone() });
-        cx.notices.push(Notice { at, key, event: Some(EventKind::Evicted), effect, lapsed: true });
+        cx.gather().notices.push(Notice {
+            at,
+            key,
+            event: Some(EventKind::Evicted),
+            effect,
+            lapsed: true,
+        });
     }
 }
 

@@ -66,7 +66,7 @@ impl Core {
 fn expire_step<'e>(txn: &mut Txn<'e>, keyspace: &'e Keyspace, shard: u32, until: u64) -> usize {
     let at = txn.hold(keyspace, shard).expect("the first lock of a transaction is waited for");
     let (_, _, state, cx) = txn.parts(at);
-    let mut fired = Vec::with_capacity(STEP);
+    let mut fired = Vec::new();
     let advance = state.wheel.advance(until, STEP, |timer, _, hash| fired.push((timer, hash)));
     let is_heard = cx.is_listening || state.crowd.is_some() || keyspace.is_recorded();
     for &(timer, hash) in &fired {
@@ -76,7 +76,7 @@ fn expire_step<'e>(txn: &mut Txn<'e>, keyspace: &'e Keyspace, shard: u32, until:
         if is_heard {
             let effect = keyspace.is_recorded().then(|| Effect::Delete { key: entry.key.clone() });
             let event = Some(EventKind::Expired);
-            cx.notices.push(Notice { at, key: entry.key, event, effect, lapsed: true });
+            cx.gather().notices.push(Notice { at, key: entry.key, event, effect, lapsed: true });
         }
     }
     let shard = &keyspace.shards[shard as usize];

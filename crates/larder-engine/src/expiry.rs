@@ -62,6 +62,7 @@ pub enum TimeToLive {
 
 impl Expiry {
     /// Checks it and makes it a deadline.
+    #[inline]
     pub(crate) fn due(self, slot: &mut Slot<'_>) -> Result<Due> {
         Ok(match self {
             Self::Never => Due::Never,

@@ -26,15 +26,7 @@ pub(crate) struct Graveyard {
 
 impl Graveyard {
     /// Drops the values, or, where one is large, begins to. Called with no lock held.
-    #[inline]
-    pub(crate) fn take_in(&self, values: Vec<Value>) {
-        if !values.is_empty() || self.waiting.load(Ordering::Relaxed) > 0 {
-            self.take_in_slowly(values);
-        }
-    }
-
-    #[cold]
-    fn take_in_slowly(&self, values: Vec<Value>) {
+    pub(crate) fn take_in(&self, values: impl Iterator<Item = Value>) {
         for value in values {
             if value.elements() > STEP {
                 let mut large = self.large.lock();
@@ -43,7 +35,15 @@ impl Graveyard {
             }
             // Any other is dropped here, and it may enter the engine.
         }
-        self.step(STEP);
+        self.help();
+    }
+
+    /// Frees a step of what waits, if anything does.
+    #[inline]
+    pub(crate) fn help(&self) {
+        if self.waiting() > 0 {
+            self.step(STEP);
+        }
     }
 
     /// Frees about `count` elements of what waits; true when something is left.

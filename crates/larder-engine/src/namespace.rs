@@ -129,10 +129,12 @@ impl Keyspace {
         self.shard_bits
     }
 
+    #[inline]
     pub(crate) fn budget(&self) -> Option<&Budget> {
         self.options.budget.as_ref()
     }
 
+    #[inline]
     pub(crate) fn is_recorded(&self) -> bool {
         self.options.recorded
     }
@@ -154,6 +156,7 @@ impl Keyspace {
     }
 
     /// `Err` for an entry of so many bytes that no eviction could make room for it.
+    #[inline]
     pub(crate) fn check_weight(&self, bytes: impl FnOnce() -> u64) -> Result<()> {
         if let (Some(budget), true) = (self.budget(), self.evictor.is_some()) {
             let (needs, limit) = (self.weight_of(bytes()), budget.limit());
@@ -175,7 +178,8 @@ impl Keyspace {
             let state = shard.state.read();
             state.assert_valid(self);
             weight += if self.weighs_bytes { state.bytes } else { state.table.len() as u64 };
-            if let Some(least) = state.wheel.next() {
+            let least = state.table.iter().filter_map(|entry| state.deadline(entry)).min();
+            if let Some(least) = least {
                 assert!(shard.next_due().is_some_and(|due| due <= least), "a deadline is missed");
             }
         }

@@ -96,10 +96,12 @@ impl Shard {
 
 impl ShardState {
     /// The entry's deadline in milliseconds.
+    #[inline]
     pub(crate) fn deadline(&self, entry: &Entry) -> Option<u64> {
         entry.timer.map(|id| self.wheel.due(id))
     }
 
+    #[inline]
     pub(crate) fn locate(&self, hash: u64, key: &[u8]) -> Option<Spot> {
         self.table.locate(hash, |entry| entry.key.as_slice() == key)
     }
@@ -124,6 +126,7 @@ impl ShardState {
     }
 
     /// Puts another value in the entry's place and returns the old one.
+    #[inline]
     pub(crate) fn replace(&mut self, ns: &Keyspace, spot: Spot, value: Value) -> Value {
         let entry = self.table.at_mut(spot);
         let before = entry.value.heap_bytes();
@@ -134,10 +137,14 @@ impl ShardState {
     }
 
     /// Accounts a change of the entry's bytes from `before` to `after`.
+    #[inline]
     pub(crate) fn resized(&mut self, ns: &Keyspace, spot: Spot, before: u64, after: u64) {
-        if before == after {
-            return;
+        if before != after {
+            self.resized_now(ns, spot, before, after);
         }
+    }
+
+    fn resized_now(&mut self, ns: &Keyspace, spot: Spot, before: u64, after: u64) {
         self.bytes = self.bytes - before + after;
         if ns.weighs_bytes() {
             ns.charge(before, after);

@@ -88,6 +88,7 @@ impl<'t> Slot<'t> {
     }
 
     /// The key's deadline in milliseconds since the Unix epoch.
+    #[inline]
     pub(crate) fn deadline(&self) -> Option<u64> {
         self.spot.and_then(|spot| self.state.deadline(self.state.table.at(spot)))
     }
@@ -98,6 +99,7 @@ impl<'t> Slot<'t> {
     }
 
     /// Counts an access for the eviction rule.
+    #[inline]
     pub(crate) fn accessed(&mut self) {
         if let (Some(evictor), Some(spot)) = (&self.keyspace.evictor, self.spot) {
             let entry = self.state.table.at(spot);
@@ -130,14 +132,17 @@ impl<'t> Slot<'t> {
     /// # Errors
     ///
     /// [`Error::EntryTooLarge`] where eviction could never make room for it.
+    #[inline]
     pub(crate) fn put(&mut self, value: Value, due: Due, event: EventKind) -> Result<()> {
         self.keyspace.check_weight(|| {
             let key = Blob::heap_bytes_of(self.key.len()) as u64;
             crate::entry::ENTRY_BYTES + key + value.heap_bytes()
         })?;
+        let mut has_due = false;
         match self.spot {
             Some(spot) => {
                 let was_due = self.deadline();
+                has_due = was_due.is_some();
                 let old = self.state.replace(self.keyspace, spot, value);
                 self.keep_or_bury(Some((old, was_due)));
             }
@@ -149,26 +154,32 @@ impl<'t> Slot<'t> {
             }
         }
         match due {
-            Due::Keep => {}
-            Due::Never => self.file(None),
             Due::At(due) => self.file(Some(due)),
+            Due::Never if has_due => self.file(None),
+            Due::Never | Due::Keep => {}
         }
         self.notice_put(event);
         Ok(())
     }
 
     /// Notices that the key holds another value.
+    #[inline]
     fn notice_put(&mut self, event: EventKind) {
         if self.is_noticed() {
-            let spot = self.spot.expect("it was just put there");
-            let deadline_ms = self.deadline();
-            let value = self.wants_effect().then(|| content(&self.state.table.at(spot).value));
-            self.notice(Some(event), false, |key| Effect::Put {
-                key,
-                value: value.flatten().expect("a recorded value has content"),
-                deadline_ms,
-            });
+            self.notice_put_now(event);
         }
+    }
+
+    #[cold]
+    fn notice_put_now(&mut self, event: EventKind) {
+        let spot = self.spot.expect("it was just put there");
+        let deadline_ms = self.deadline();
+        let value = self.wants_effect().then(|| content(&self.state.table.at(spot).value));
+        self.notice(Some(event), false, |key| Effect::Put {
+            key,
+            value: value.flatten().expect("a recorded value has content"),
+            deadline_ms,
+        });
     }
 
     /// Removes the key; false when there was none.
@@ -225,10 +236,8 @@ impl<'t> Slot<'t> {
         if !is_recorded {
             return self.put(value, Due::Keep, event);
         }
-        let before = self.cx.notices.len();
         self.put(value, Due::Keep, event)?;
-        let notice = self.cx.notices[before..].last_mut().expect("a recorded put is noticed");
-        notice.effect = Some(Effect::Write { key: self.key.into(), at, bytes: bytes.into() });
+        self.amend_effect(Effect::Write { key: self.key.into(), at, bytes: bytes.into() });
         Ok(())
     }
 
@@ -307,11 +316,12 @@ impl<'t> Slot<'t> {
     }
 
     /// Leaves a notice that only listeners hear.
+    #[inline]
     pub(crate) fn event_only(&mut self, event: EventKind) {
         if self.cx.is_listening {
             let key = self.key.into();
             let (at, event) = (self.at, Some(event));
-            self.cx.notices.push(Notice { at, key, event, effect: None, lapsed: false });
+            self.cx.gather().notices.push(Notice { at, key, event, effect: None, lapsed: false });
         }
     }
 
@@ -321,14 +331,18 @@ impl<'t> Slot<'t> {
         changes: Vec<(Blob, Option<f64>)>,
         event: EventKind,
     ) -> Result<()> {
-        let before = self.cx.notices.len();
         let recorded = self.wants_effect();
         self.put(Value::SortedSet(Box::new(set)), Due::Keep, event)?;
         if recorded {
-            let notice = self.cx.notices[before..].last_mut().expect("a recorded put is noticed");
-            notice.effect = Some(Effect::Members { key: self.key.into(), changes });
+            self.amend_effect(Effect::Members { key: self.key.into(), changes });
         }
         Ok(())
+    }
+
+    /// Says the change that was just noticed in fewer words.
+    fn amend_effect(&mut self, effect: Effect) {
+        let notice = self.cx.gather().notices.last_mut().expect("a recorded change is noticed");
+        notice.effect = Some(effect);
     }
 
     fn unlink(&mut self) -> Option<(Value, Option<u64>)> {
@@ -337,6 +351,7 @@ impl<'t> Slot<'t> {
         Some((entry.value, due))
     }
 
+    #[inline]
     fn file(&mut self, due: Option<u64>) {
         let spot = self.spot.expect("the key exists");
         self.state.set_deadline(self.keyspace, self.hash, spot, due);
@@ -347,10 +362,11 @@ impl<'t> Slot<'t> {
     }
 
     fn undo(&mut self, step: Step) {
-        self.cx.undo.push(Undo { at: self.at, key: self.key.into(), step });
+        self.cx.gather().undo.push(Undo { at: self.at, key: self.key.into(), step });
     }
 
     /// Keeps what the key held for a roll-back, or, where there can be none, lets it go.
+    #[inline]
     fn keep_or_bury(&mut self, was: Option<(Value, Option<u64>)>) {
         if self.cx.is_undoable {
             self.undo(Step::Entry(was));
@@ -363,6 +379,7 @@ impl<'t> Slot<'t> {
         self.keyspace.is_recorded() && !self.cx.is_replaying
     }
 
+    #[inline]
     fn is_noticed(&self) -> bool {
         self.cx.is_listening || self.state.crowd.is_some() || self.wants_effect()
     }
@@ -376,7 +393,7 @@ impl<'t> Slot<'t> {
         if self.is_noticed() {
             let key: Blob = self.key.into();
             let effect = self.wants_effect().then(|| effect(key.clone()));
-            self.cx.notices.push(Notice { at: self.at, key, event, effect, lapsed });
+            self.cx.gather().notices.push(Notice { at: self.at, key, event, effect, lapsed });
         }
     }
 }

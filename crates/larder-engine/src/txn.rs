@@ -20,13 +20,13 @@
 //! 2. No code of the program's runs under a lock but a transaction's own closure.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::ops::{Index, IndexMut};
 use std::sync::Arc;
 
 use larder_base::clock::{Clock, Time};
 use larder_base::sync::RwLockWriteGuard;
 use larder_base::wake::Wake;
 use larder_collections::blob::Blob;
-use smallvec::SmallVec;
 
 use crate::access::{Access, Room};
 use crate::effect::Effect;
@@ -69,12 +69,62 @@ const PATIENCE: u32 = 3;
 #[derive(Debug)]
 pub struct Txn<'e> {
     pub(crate) core: &'e Core,
-    /// In the order of acquisition, so that an index stays good.
-    held: SmallVec<[Held<'e>; 1]>,
+    held: Locks<'e>,
     cx: Cx,
-    want: Want<'e>,
+    want: Option<Box<Want<'e>>>,
     /// The one key whose waiters this transaction serves, and so may touch although it is owed.
-    serving: Option<(u32, Blob)>,
+    serving: Option<Box<(u32, Blob)>>,
+}
+
+/// The held shards in the order of acquisition, so that an index stays good. The first stands by
+/// itself: most transactions have no other.
+#[derive(Debug, Default)]
+struct Locks<'e> {
+    first: Option<Held<'e>>,
+    more: Vec<Held<'e>>,
+}
+
+impl<'e> Locks<'e> {
+    fn iter(&self) -> impl Iterator<Item = &Held<'e>> {
+        self.first.iter().chain(&self.more)
+    }
+
+    fn push(&mut self, held: Held<'e>) -> usize {
+        if self.first.is_none() {
+            self.first = Some(held);
+            return 0;
+        }
+        self.more.push(held);
+        self.more.len()
+    }
+
+    /// Unlocks them all.
+    fn release(&mut self) {
+        self.first = None;
+        self.more.clear();
+    }
+}
+
+impl<'e> Index<usize> for Locks<'e> {
+    type Output = Held<'e>;
+
+    #[inline]
+    fn index(&self, at: usize) -> &Held<'e> {
+        match at {
+            0 => self.first.as_ref().expect("a shard is held"),
+            _ => &self.more[at - 1],
+        }
+    }
+}
+
+impl IndexMut<usize> for Locks<'_> {
+    #[inline]
+    fn index_mut(&mut self, at: usize) -> &mut Self::Output {
+        match at {
+            0 => self.first.as_mut().expect("a shard is held"),
+            _ => &mut self.more[at - 1],
+        }
+    }
 }
 
 /// A locked shard.
@@ -94,11 +144,18 @@ pub(crate) struct Cx {
     /// True while effects are replayed: nothing lapses, nothing is recorded again.
     pub(crate) is_replaying: bool,
     pub(crate) is_listening: bool,
+    /// The least deadline given, in milliseconds.
+    pub(crate) least_due: u64,
+    /// `None` for the common write, which has nothing to tell, undo or bury: it pays one word.
+    gathered: Option<Box<Gathered>>,
+}
+
+/// See [`Cx`].
+#[derive(Debug, Default)]
+pub(crate) struct Gathered {
     pub(crate) undo: Vec<Undo>,
     pub(crate) notices: Vec<Notice>,
     pub(crate) grave: Vec<Value>,
-    /// The least deadline given, in milliseconds.
-    pub(crate) least_due: u64,
 }
 
 /// Something to tell at commit.
@@ -116,7 +173,6 @@ pub(crate) struct Notice {
 /// Why a transaction has to start again.
 #[derive(Debug)]
 enum Want<'e> {
-    Nothing,
     Shard(&'e Keyspace, u32),
     /// Waiters of this key come first.
     Serve(&'e Keyspace, Blob),
@@ -126,13 +182,36 @@ enum Want<'e> {
 
 /// What remains to be done when nothing is locked any more.
 #[derive(Debug, Default)]
-pub(crate) struct After {
+pub(crate) struct After(Option<Box<Rest>>);
+
+/// See [`After`].
+#[derive(Debug, Default)]
+pub(crate) struct Rest {
     pub(crate) owed: VecDeque<(u32, Blob)>,
     pub(crate) wakes: Vec<Wake>,
-    pub(crate) grave: Vec<Value>,
+    grave: Vec<Value>,
     undo: Vec<Undo>,
     has_events: bool,
     settle: Option<u64>,
+}
+
+impl Rest {
+    /// Takes over what another transaction left.
+    pub(crate) fn absorb(&mut self, after: After) {
+        let Some(mut other) = after.0 else { return };
+        self.owed.append(&mut other.owed);
+        self.wakes.append(&mut other.wakes);
+        self.grave.append(&mut other.grave);
+        self.undo.append(&mut other.undo);
+        self.has_events |= other.has_events;
+        self.settle = self.settle.max(other.settle);
+    }
+}
+
+impl After {
+    pub(crate) fn rest(&mut self) -> &mut Rest {
+        self.0.get_or_insert_default()
+    }
 }
 
 impl Cx {
@@ -141,10 +220,15 @@ impl Cx {
         *self.now.get_or_insert_with(|| clock.now())
     }
 
+    pub(crate) fn gather(&mut self) -> &mut Gathered {
+        self.gathered.get_or_insert_default()
+    }
+
     /// Puts a value aside until no lock is held, if dropping it may take long or run foreign code.
+    #[inline]
     pub(crate) fn bury(&mut self, value: Value) {
         if value.drops_late() {
-            self.grave.push(value);
+            self.gather().grave.push(value);
         }
     }
 }
@@ -155,18 +239,16 @@ impl<'e> Txn<'e> {
     pub(crate) fn new(core: &'e Core, is_undoable: bool) -> Self {
         Self {
             core,
-            held: SmallVec::new(),
+            held: Locks::default(),
             cx: Cx {
                 now: None,
                 is_undoable,
                 is_replaying: false,
                 is_listening: core.outbox.is_listening(),
-                undo: Vec::new(),
-                notices: Vec::new(),
-                grave: Vec::new(),
                 least_due: u64::MAX,
+                gathered: None,
             },
-            want: Want::Nothing,
+            want: None,
             serving: None,
         }
     }
@@ -232,7 +314,8 @@ impl<'e> Txn<'e> {
             let keyspace = self.core.keyspace(*id);
             self.slot(keyspace, key)?;
             // A key that lapsed in this very transaction: nobody told the watch yet.
-            if self.cx.notices.iter().any(|notice| notice.lapsed && notice.key == *key) {
+            let notices = self.cx.gathered.iter().flat_map(|gathered| &gathered.notices);
+            if notices.into_iter().any(|notice| notice.lapsed && notice.key == *key) {
                 return Err(Error::WatchedKeyChanged);
             }
         }
@@ -249,7 +332,7 @@ impl<'e> Txn<'e> {
 
     /// Lets the transaction touch a key that is owed to its waiters, in order to serve them.
     pub(crate) fn serve_key(&mut self, keyspace: &Keyspace, key: &[u8]) {
-        self.serving = Some((keyspace.id, key.into()));
+        self.serving = Some(Box::new((keyspace.id, key.into())));
     }
 
     pub(crate) fn set_replaying(&mut self) {
@@ -261,7 +344,7 @@ impl<'e> Txn<'e> {
     pub(crate) fn need(&mut self, keyspace: &'e Keyspace, room: Room) -> Result<()> {
         match keyspace.budget() {
             Some(budget) if room == Room::Grows && budget.is_over() && !self.cx.is_replaying => {
-                self.want = Want::Room(keyspace);
+                self.want = Some(Box::new(Want::Room(keyspace)));
                 Err(Error::Restart)
             }
             _ => Ok(()),
@@ -296,10 +379,10 @@ impl<'e> Txn<'e> {
     fn yield_to_waiters(&mut self, at: usize, key: &[u8]) -> Result<()> {
         let held = &self.held[at];
         let is_served =
-            self.serving.as_ref().is_some_and(|(id, k)| *id == held.keyspace.id && **k == *key);
+            self.serving.as_ref().is_some_and(|it| it.0 == held.keyspace.id && *it.1 == *key);
         let is_owed = held.state.crowd.as_ref().is_some_and(|crowd| crowd.is_owed(key));
         if is_owed && !is_served {
-            self.want = Want::Serve(held.keyspace, key.into());
+            self.want = Some(Box::new(Want::Serve(held.keyspace, key.into())));
             return Err(Error::Restart);
         }
         Ok(())
@@ -308,7 +391,15 @@ impl<'e> Txn<'e> {
     /// The index of a held shard, locked now if it was not.
     #[inline]
     pub(crate) fn hold(&mut self, keyspace: &'e Keyspace, shard: u32) -> Result<usize> {
-        if !matches!(self.want, Want::Nothing) {
+        if self.held.first.is_none() && self.want.is_none() {
+            let state = keyspace.shards[shard as usize].state.write();
+            return Ok(self.held.push(Held { keyspace, shard, state }));
+        }
+        self.hold_another(keyspace, shard)
+    }
+
+    fn hold_another(&mut self, keyspace: &'e Keyspace, shard: u32) -> Result<usize> {
+        if self.want.is_some() {
             return Err(Error::Restart);
         }
         let place = (keyspace.id, shard);
@@ -323,11 +414,10 @@ impl<'e> Txn<'e> {
         let lock = &keyspace.shards[shard as usize].state;
         let state = if is_last { Some(lock.write()) } else { lock.try_write() };
         let Some(state) = state else {
-            self.want = Want::Shard(keyspace, shard);
+            self.want = Some(Box::new(Want::Shard(keyspace, shard)));
             return Err(Error::Restart);
         };
-        self.held.push(Held { keyspace, shard, state });
-        Ok(self.held.len() - 1)
+        Ok(self.held.push(Held { keyspace, shard, state }))
     }
 
     /// The locked shard of this index, with what the transaction gathers.
@@ -338,8 +428,10 @@ impl<'e> Txn<'e> {
 
     /// Takes every change back, but for keys that lapsed.
     pub(crate) fn roll_back(&mut self) {
-        self.cx.notices.retain(|notice| notice.lapsed);
-        while let Some(undo) = self.cx.undo.pop() {
+        let Some(gathered) = &mut self.cx.gathered else { return };
+        gathered.notices.retain(|notice| notice.lapsed);
+        let mut undo = std::mem::take(&mut gathered.undo);
+        while let Some(undo) = undo.pop() {
             match undo.step {
                 Step::Moved { from_at, from_key, due, was } => {
                     // Back to where it came from; then the target gets back what it held.
@@ -358,29 +450,28 @@ impl<'e> Txn<'e> {
 
     fn undo(&mut self, undo: Undo) {
         let held = &mut self.held[undo.at];
-        undo.apply(held.keyspace, &mut held.state, &mut self.cx.grave);
+        undo.apply(held.keyspace, &mut held.state, &mut self.cx.gather().grave);
     }
 
     /// Announces the changes and unlocks. What is left to do comes back in `after`.
     #[inline]
     pub(crate) fn commit(&mut self, after: &mut After) {
-        if !self.cx.notices.is_empty() {
-            self.announce(after);
+        if let Some(gathered) = self.cx.gathered.take() {
+            self.announce(*gathered, after.rest());
         }
-        for held in self.held.drain(..) {
-            drop(held);
-        }
+        self.held.release();
         if self.cx.least_due != u64::MAX {
             self.core.nudge(std::mem::replace(&mut self.cx.least_due, u64::MAX));
         }
-        after.grave.append(&mut self.cx.grave);
-        after.undo.append(&mut self.cx.undo);
     }
 
     #[cold]
-    fn announce(&mut self, after: &mut After) {
+    fn announce(&mut self, gathered: Gathered, rest: &mut Rest) {
+        let Gathered { undo, mut notices, grave } = gathered;
+        rest.undo.extend(undo);
+        rest.grave.extend(grave);
         let mut effects = Vec::new();
-        for notice in &mut self.cx.notices {
+        for notice in &mut notices {
             let held = &mut self.held[notice.at];
             if let Some(effect) = notice.effect.take() {
                 effects.push((Arc::clone(&held.keyspace.name), effect));
@@ -388,30 +479,29 @@ impl<'e> Txn<'e> {
             if let Some(crowd) = &mut held.state.crowd
                 && crowd.touch(&notice.key)
             {
-                after.owed.push_back((held.keyspace.id, notice.key.clone()));
+                rest.owed.push_back((held.keyspace.id, notice.key.clone()));
             }
         }
         if let (false, Some(sink)) = (effects.is_empty(), &self.core.sink) {
             let now = self.cx.now(&self.core.clock);
-            after.settle = Some(sink.append(now, &effects));
+            rest.settle = Some(sink.append(now, &effects));
         }
         if self.cx.is_listening {
             let held = &self.held;
-            let events = self.cx.notices.drain(..).filter_map(|notice| {
+            let events = notices.into_iter().filter_map(|notice| {
                 let namespace = Arc::clone(&held[notice.at].keyspace.name);
                 Some(Event { namespace, key: notice.key, kind: notice.event? })
             });
             self.core.outbox.push(events);
-            after.has_events = true;
+            rest.has_events = true;
         }
-        self.cx.notices.clear();
     }
 }
 
 /// A transaction that goes without being committed, because its closure panicked, rolls back.
 impl Drop for Txn<'_> {
     fn drop(&mut self) {
-        if !self.held.is_empty() {
+        if self.held.first.is_some() {
             let mut after = After::default();
             self.roll_back();
             self.commit(&mut after);
@@ -449,16 +539,16 @@ impl Core {
                 let _place = inside::enter(Place::Transaction);
                 closure(&mut txn)
             };
-            let want = std::mem::replace(&mut txn.want, Want::Nothing);
-            if outcome.is_ok() && matches!(want, Want::Nothing) {
+            let want = txn.want.take();
+            if outcome.is_ok() && want.is_none() {
                 txn.commit(after);
                 return outcome;
             }
             txn.roll_back();
             plan.extend(txn.held.iter().map(|held| (held.keyspace.id, held.shard)));
             txn.commit(after);
-            match want {
-                Want::Nothing => return outcome,
+            let Some(want) = want else { return outcome };
+            match *want {
                 Want::Shard(keyspace, shard) => _ = plan.insert((keyspace.id, shard)),
                 Want::Serve(keyspace, key) => self.serve_now(keyspace, key),
                 Want::Room(keyspace) => self.make_room(keyspace).map_err(E::from)?,
@@ -476,21 +566,25 @@ impl Core {
     /// What follows a transaction when nothing is locked: waiters are served, events delivered,
     /// replaced values dropped, durability awaited.
     #[inline]
-    pub(crate) fn conclude(&self, mut after: After) {
-        if !after.owed.is_empty() {
-            self.serve(&mut after);
+    pub(crate) fn conclude(&self, after: After) {
+        match after.0 {
+            Some(rest) => self.conclude_rest(rest),
+            None => self.graveyard.help(),
         }
-        if !after.wakes.is_empty() {
-            run_wakes(after.wakes.drain(..));
+    }
+
+    #[cold]
+    fn conclude_rest(&self, mut rest: Box<Rest>) {
+        while let Some((id, key)) = rest.owed.pop_front() {
+            self.serve(&mut rest, id, &key);
         }
-        if after.has_events {
+        run_wakes(rest.wakes.drain(..));
+        if rest.has_events {
             self.outbox.deliver();
         }
-        if !after.undo.is_empty() {
-            after.grave.extend(after.undo.drain(..).flat_map(Undo::into_value));
-        }
-        self.graveyard.take_in(after.grave);
-        if let (Some(number), Some(sink)) = (after.settle, &self.sink) {
+        let replaced = rest.undo.drain(..).filter_map(Undo::into_value);
+        self.graveyard.take_in(rest.grave.drain(..).chain(replaced));
+        if let (Some(number), Some(sink)) = (rest.settle, &self.sink) {
             sink.settle(number);
         }
     }
@@ -498,7 +592,7 @@ impl Core {
     /// Serves the waiters of a key that somebody else fed and has not come to yet.
     pub(crate) fn serve_now(&self, keyspace: &Keyspace, key: Blob) {
         let mut after = After::default();
-        after.owed.push_back((keyspace.id, key));
+        after.rest().owed.push_back((keyspace.id, key));
         self.conclude(after);
     }
 }

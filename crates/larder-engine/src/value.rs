@@ -97,6 +97,7 @@ impl Value {
     }
 
     /// The bytes that the value holds beside its entry. O(1).
+    #[inline]
     pub(crate) fn heap_bytes(&self) -> u64 {
         match self {
             Self::Str(blob) => blob.heap_bytes() as u64,
@@ -110,6 +111,7 @@ impl Value {
 
     /// True when dropping it runs the program's code or frees much, and so must wait until no lock
     /// is held.
+    #[inline]
     pub(crate) fn drops_late(&self) -> bool {
         match self {
             Self::Str(blob) => blob.heap_bytes() > LARGE_STRING,

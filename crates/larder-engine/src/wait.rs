@@ -28,7 +28,7 @@ use larder_collections::blob::Blob;
 use crate::engine::Core;
 use crate::error::{Error, Result};
 use crate::namespace::{Keyspace, Namespace};
-use crate::txn::{After, Txn};
+use crate::txn::{After, Rest, Txn};
 
 /// What a waiter takes from a key.
 pub(crate) trait Take: fmt::Debug + Send + Sync {
@@ -358,17 +358,17 @@ impl Core {
         Ok(Wait { state: State::Waiting(Pending { core, waiter, deadline, has_timer: false }) })
     }
 
-    /// Serves the waiters of owed keys, and of those that serving them feeds.
-    pub(crate) fn serve(&self, after: &mut After) {
-        while let Some((id, key)) = after.owed.pop_front() {
-            let keyspace = self.keyspace(id);
-            while let Some((waiter, service)) = self.serve_one(after, keyspace, &key) {
-                if let Service::Served(wake) = service {
-                    after.wakes.push(wake);
-                }
-                self.leave_queues(&*waiter);
+    /// Serves the waiters of an owed key; what that feeds in turn is left in `rest`.
+    pub(crate) fn serve(&self, rest: &mut Rest, id: u32, key: &Blob) {
+        let keyspace = self.keyspace(id);
+        let mut after = After::default();
+        while let Some((waiter, service)) = self.serve_one(&mut after, keyspace, key) {
+            if let Service::Served(wake) = service {
+                rest.wakes.push(wake);
             }
+            self.leave_queues(&*waiter);
         }
+        rest.absorb(after);
     }
 
     /// Serves the first waiter of `key` that can be served or is over; `None`, and the key is owed
@@ -379,7 +379,6 @@ impl Core {
         keyspace: &Keyspace,
         key: &Blob,
     ) -> Option<(Arc<dyn Waiting>, Service)> {
-        let keyspace = self.keyspace(keyspace.id);
         let outcome = self.run_into(after, &mut |txn| {
             txn.serve_key(keyspace, key);
             let at = txn.hold(keyspace, keyspace.shard_of(keyspace.hash(key)))?;

@@ -46,6 +46,8 @@ pub(super) enum Kind {
 
 #[derive(Debug, Default)]
 pub(super) struct Ghosts {
+    /// Boxed, so that a longer list of chunks copies their addresses only.
+    #[expect(clippy::vec_box, reason = "growing must not copy the ghosts")]
     chunks: Vec<Box<[Bucket; CHUNK]>>,
     buckets: usize,
     /// The last birth of each kind, 1..=AGES.
@@ -89,9 +91,7 @@ impl Ghosts {
         let ghost = Ghost { fingerprint: fingerprint(hash), born: *birth << 1 | kind as u32 };
         self.sweep = (self.sweep + 1) % self.buckets;
         self.sweep_bucket(self.sweep);
-        let at = self.address(ghost.fingerprint);
-        self.sweep_bucket(at);
-        self.put(at, ghost);
+        self.put(self.address(ghost.fingerprint), ghost);
     }
 
     /// Forgets the ghost of `hash` and says whence it came, if it is still remembered.
@@ -156,7 +156,6 @@ impl Ghosts {
         self.buckets = last;
         self.sweep = self.sweep.min(last.saturating_sub(1));
         if last > 0 {
-            self.sweep_bucket(buddy(last));
             for ghost in moved.into_iter().filter(|ghost| ghost.born != 0) {
                 self.put(buddy(last), ghost);
             }
@@ -169,7 +168,8 @@ impl Ghosts {
         }
     }
 
-    /// Puts `ghost` into bucket `at`, in place of the one with the least life left if it is full.
+    /// Puts `ghost` into bucket `at`, in place of the one with the least life left: no ghost at all
+    /// and one past its age have none.
     fn put(&mut self, at: usize, ghost: Ghost) {
         let (births, limits) = (self.births, self.limits);
         let cell = self.bucket(at).iter_mut().min_by_key(|ghost| life(**ghost, births, limits));

@@ -16,7 +16,7 @@ pub(super) const NONE: u32 = u32::MAX;
 pub(super) const HEAVIEST: u64 = (1 << 40) - 1;
 
 /// The most credit that a node can hold.
-pub(super) const MOST_CREDIT: u8 = 15;
+pub(super) const MOST_CREDIT: u8 = 7;
 
 /// What the policy keeps of a resident entry: 24 bytes.
 #[derive(Clone, Copy, Debug)]

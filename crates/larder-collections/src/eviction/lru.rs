@@ -17,7 +17,7 @@ const MASK: u64 = (1 << BITS) - 1;
 
 /// The stamp of an access at `now_ms`, less than 2^30.
 pub fn stamp(now_ms: u64) -> u32 {
-    (now_ms / TICK_MS & MASK) as u32
+    ((now_ms / TICK_MS) & MASK) as u32
 }
 
 /// How long ago `stamp` was, in milliseconds, to within a tick. Bits from 30 up are ignored. The
@@ -28,7 +28,7 @@ pub fn stamp(now_ms: u64) -> u32 {
 ///
 /// let stamp = lru::stamp(1_000_000);
 /// assert_eq!(lru::idle_ms(stamp, 1_000_000), 0);
-/// assert_eq!(lru::idle_ms(stamp, 1_060_000), 468 * lru::TICK_MS); // a minute, less a tick
+/// assert_eq!(lru::idle_ms(stamp, 1_060_000), 469 * lru::TICK_MS); // a minute, to a tick
 /// ```
 pub fn idle_ms(stamp: u32, now_ms: u64) -> u64 {
     let now = now_ms / TICK_MS;

@@ -15,7 +15,7 @@
 //! Everything here is arithmetic and queues: no lock, no clock (`now` is an argument), no key
 //! (an entry is its hash and its slot, or whatever the pool's type parameter says).
 
-mod adaptive;
+pub mod adaptive;
 mod ghosts;
 pub mod lfu;
 mod list;

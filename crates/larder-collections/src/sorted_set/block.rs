@@ -2,14 +2,16 @@
 //!
 //! ```text
 //! bottom  keys [ k | k | k | .. ]   ids [ i | i | i | .. ]   prev, next
-//! upper   keys [ k | k | .. ]       ids [ i | i | .. ]       children [ c | c | .. ]   counts [ n | n | .. ]
+//! upper   keys [ k | k | .. ]       ids [ i | i | .. ]       children [ c | c | .. ]   ends [ n | n | .. ]
 //! ```
 //!
 //! Keys stand apart from ids, so that a search reads keys only. 63 entries, and
 //! not 64, leave room for the header: a bottom block of 8-byte keys is twelve
 //! cache lines exactly and each line holds eight keys.
 //!
-//! An entry of an upper block is (first key, first id, child, entries below).
+//! An entry of an upper block is (first key, first id, child, end), where the end is
+//! the number of list entries under this child and those before it: a running sum, so
+//! that a rank is one load and finding a rank is a search like that for a key.
 
 use std::fmt::Debug;
 use std::ops::Range;
@@ -58,6 +60,16 @@ impl<K: Key> Bottom<K> {
 
     pub(super) fn ids(&self) -> &[u32] {
         &self.ids[..self.len()]
+    }
+
+    /// The id at `at`. (Looks at no length, which would be one more cache line.)
+    #[inline]
+    pub(super) fn id(&self, at: usize) -> u32 {
+        self.ids[at]
+    }
+
+    pub(super) fn entries(&self) -> Entries<'_, K> {
+        Entries { keys: &self.keys, ids: &self.ids, len: self.len() }
     }
 
     pub(super) fn first(&self) -> (K, u32) {
@@ -137,7 +149,7 @@ pub(super) struct Below<K> {
 #[repr(C, align(64))]
 pub(super) struct Upper<K> {
     keys: [K; CAP],
-    counts: [u32; CAP],
+    ends: [u32; CAP],
     children: [u32; CAP],
     ids: [u32; CAP],
     len: u16,
@@ -147,31 +159,21 @@ impl<K: Key> Upper<K> {
     pub(super) fn new() -> Self {
         let nothing = [0; CAP];
         let keys = [K::default(); CAP];
-        Self { keys, counts: nothing, children: nothing, ids: nothing, len: 0 }
+        Self { keys, ends: nothing, children: nothing, ids: nothing, len: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
         usize::from(self.len)
     }
 
-    pub(super) fn keys(&self) -> &[K] {
-        &self.keys[..self.len()]
+    /// The block below at `at`. (Looks at no length, which would be one more cache line.)
+    #[inline]
+    pub(super) fn child(&self, at: usize) -> u32 {
+        self.children[at]
     }
 
-    pub(super) fn ids(&self) -> &[u32] {
-        &self.ids[..self.len()]
-    }
-
-    pub(super) fn children(&self) -> &[u32] {
-        &self.children[..self.len()]
-    }
-
-    pub(super) fn counts(&self) -> &[u32] {
-        &self.counts[..self.len()]
-    }
-
-    pub(super) fn counts_mut(&mut self) -> &mut [u32] {
-        &mut self.counts[..usize::from(self.len)]
+    pub(super) fn entries(&self) -> Entries<'_, K> {
+        Entries { keys: &self.keys, ids: &self.ids, len: self.len() }
     }
 
     pub(super) fn first(&self) -> (K, u32) {
@@ -183,57 +185,108 @@ impl<K: Key> Upper<K> {
         self.ids[at] = id;
     }
 
-    /// Entries of the bottom level before child `at`.
-    pub(super) fn count_before(&self, at: usize) -> usize {
-        self.counts()[..at].iter().sum::<u32>() as usize
+    /// List entries under the children before child `at`.
+    #[inline]
+    pub(super) fn count_before(&self, at: usize) -> u32 {
+        if at == 0 { 0 } else { self.ends[at - 1] }
     }
 
-    /// Entries of the bottom level under this block.
+    /// List entries under child `at`.
+    pub(super) fn count(&self, at: usize) -> u32 {
+        self.ends[at] - self.count_before(at)
+    }
+
+    /// List entries under this block.
     pub(super) fn total(&self) -> u32 {
-        self.counts().iter().sum()
+        self.count_before(self.len())
     }
 
-    /// Puts an entry at `at`; the block must have room.
+    /// The child that holds the list entry of this rank within the block.
+    #[inline]
+    pub(super) fn child_of_rank(&self, rank: u32) -> usize {
+        count_while(&self.ends, self.len(), |end| end <= rank)
+    }
+
+    /// Counts list entries that came to child `at`.
+    #[inline]
+    pub(super) fn add(&mut self, at: usize, count: u32) {
+        let len = self.len();
+        self.ends[at..len].iter_mut().for_each(|end| *end += count);
+    }
+
+    /// Counts list entries that left child `at`.
+    #[inline]
+    pub(super) fn subtract(&mut self, at: usize, count: u32) {
+        let len = self.len();
+        self.ends[at..len].iter_mut().for_each(|end| *end -= count);
+    }
+
+    /// Moves the last list entries of child `at - 1` to a new child `at`: the total
+    /// stays. The block must have room.
     pub(super) fn insert(&mut self, at: usize, below: Below<K>) {
         let len = self.len();
+        let end = self.count_before(at);
         open(&mut self.keys[..=len], at, below.first.0);
         open(&mut self.ids[..=len], at, below.first.1);
         open(&mut self.children[..=len], at, below.child);
-        open(&mut self.counts[..=len], at, below.count);
+        open(&mut self.ends[..=len], at, end);
+        self.ends[at - 1] -= below.count;
         self.len += 1;
     }
 
-    /// Takes the entry at `at` out.
+    /// Appends a child with its list entries. The block must have room.
+    pub(super) fn push(&mut self, below: Below<K>) {
+        let (at, end) = (self.len(), self.total() + below.count);
+        self.set_first(at, below.first);
+        self.children[at] = below.child;
+        self.ends[at] = end;
+        self.len += 1;
+    }
+
+    /// Puts a child with its list entries before the others. The block must have room.
+    pub(super) fn unshift(&mut self, below: Below<K>) {
+        let len = self.len();
+        open(&mut self.keys[..=len], 0, below.first.0);
+        open(&mut self.ids[..=len], 0, below.first.1);
+        open(&mut self.children[..=len], 0, below.child);
+        open(&mut self.ends[..=len], 0, 0);
+        self.len += 1;
+        self.add(0, below.count);
+    }
+
+    /// Counts the list entries of child `at + 1` to child `at`.
+    pub(super) fn join(&mut self, at: usize) {
+        self.ends[at] = self.ends[at + 1];
+    }
+
+    /// Takes the child at `at` out, under which no list entry is counted any more.
     pub(super) fn remove(&mut self, at: usize) {
+        debug_assert_eq!(self.count(at), 0, "a child goes when it is empty");
         let len = self.len();
         self.keys.copy_within(at + 1..len, at);
         self.ids.copy_within(at + 1..len, at);
         self.children.copy_within(at + 1..len, at);
-        self.counts.copy_within(at + 1..len, at);
+        self.ends.copy_within(at + 1..len, at);
         self.len -= 1;
     }
 
-    /// Cuts the block in two before entry `at`.
+    /// Cuts the block in two before child `at`.
     pub(super) fn split_off(&mut self, at: usize) -> Self {
         let mut right = Self::new();
-        let (len, tail) = (self.len(), self.len() - at);
-        right.keys[..tail].copy_from_slice(&self.keys[at..len]);
-        right.ids[..tail].copy_from_slice(&self.ids[at..len]);
-        right.children[..tail].copy_from_slice(&self.children[at..len]);
-        right.counts[..tail].copy_from_slice(&self.counts[at..len]);
-        right.len = tail as u16;
+        (at..self.len()).for_each(|child| right.push(self.below(child)));
         self.len = at as u16;
         right
     }
 
-    /// Appends the entries of the next block, which must fit.
+    /// Appends the children of the next block, which must fit.
     pub(super) fn append(&mut self, right: &Self) {
-        let whole = self.len()..self.len() + right.len();
-        self.keys[whole.clone()].copy_from_slice(right.keys());
-        self.ids[whole.clone()].copy_from_slice(right.ids());
-        self.children[whole.clone()].copy_from_slice(right.children());
-        self.counts[whole].copy_from_slice(right.counts());
-        self.len += right.len;
+        (0..right.len()).for_each(|child| self.push(right.below(child)));
+    }
+
+    /// What the block says of child `at`.
+    pub(super) fn below(&self, at: usize) -> Below<K> {
+        let first = (self.keys[at], self.ids[at]);
+        Below { first, child: self.children[at], count: self.count(at) }
     }
 }
 
@@ -266,27 +319,56 @@ fn turn<T: Copy>(entries: &mut [T], from: usize, to: usize) {
     }
 }
 
-/// How many of the ordered `keys` are at most `key`.
+/// The ordered entries of a block of any level.
+#[derive(Clone, Copy)]
+pub(super) struct Entries<'a, K> {
+    keys: &'a [K; CAP],
+    ids: &'a [u32; CAP],
+    len: usize,
+}
+
+impl<'a, K: Key> Entries<'a, K> {
+    pub(super) fn key(&self, at: usize) -> K {
+        self.keys[at]
+    }
+
+    pub(super) fn ids(&self) -> &'a [u32] {
+        &self.ids[..self.len]
+    }
+
+    /// How many keys are at most `key`.
+    #[inline]
+    pub(super) fn count_at_most(&self, key: K) -> usize {
+        count_while(self.keys, self.len, |other| other <= key)
+    }
+
+    /// How many keys are less than `key`.
+    #[inline]
+    pub(super) fn count_below(&self, key: K) -> usize {
+        count_while(self.keys, self.len, |other| other < key)
+    }
+}
+
+/// How many of the first `len` numbers `before` holds for, if it holds for a prefix.
 ///
-/// It looks at the last key of each group of eight, then into one group: no
-/// branch to mispredict, and the groups' cache misses overlap.
-pub(super) fn count_at_most<K: Key>(keys: &[K], key: K) -> usize {
-    count_while(keys, |other| other <= key)
-}
-
-/// How many of the ordered `keys` are less than `key`.
-pub(super) fn count_below<K: Key>(keys: &[K], key: K) -> usize {
-    count_while(keys, |other| other < key)
-}
-
+/// It asks for the last number of each group of eight, then for the others of one group,
+/// as often for a short block as for a full one: so there is no branch to mispredict, and
+/// the cache misses of the groups overlap.
 #[inline]
-fn count_while<K: Key>(keys: &[K], before: impl Fn(K) -> bool) -> usize {
+fn count_while<T: Copy>(numbers: &[T; CAP], len: usize, before: impl Fn(T) -> bool) -> usize {
     const GROUP: usize = 8;
-    let groups: usize =
-        keys.chunks_exact(GROUP).map(|group| usize::from(before(group[GROUP - 1]))).sum();
-    let rest = &keys[groups * GROUP..];
-    let rest = &rest[..rest.len().min(GROUP)];
-    groups * GROUP + rest.iter().map(|&other| usize::from(before(other))).sum::<usize>()
+    const { assert!(CAP % GROUP == GROUP - 1, "the last group lacks its last number") };
+    let mut groups = 0;
+    for group in 0..CAP / GROUP {
+        let at = group * GROUP + GROUP - 1;
+        groups += usize::from((at < len) & before(numbers[at]));
+    }
+    let start = groups * GROUP;
+    let mut count = start;
+    for (at, &number) in numbers[start..start + GROUP - 1].iter().enumerate() {
+        count += usize::from((start + at < len) & before(number));
+    }
+    count
 }
 
 #[cfg(test)]
@@ -299,11 +381,16 @@ mod tests {
         #[test]
         fn counting_agrees_with_a_binary_search(
             mut keys in prop::collection::vec(0..40i64, 0..=CAP),
+            stale in 0..40i64,
             key in -1..41i64,
         ) {
             keys.sort_unstable();
-            prop_assert_eq!(count_at_most(&keys, key), keys.partition_point(|&k| k <= key));
-            prop_assert_eq!(count_below(&keys, key), keys.partition_point(|&k| k < key));
+            let mut block = Bottom::new(NONE, NONE);
+            block.keys = [stale; CAP];
+            keys.iter().enumerate().for_each(|(at, &key)| block.insert(at, key, 0));
+            let entries = block.entries();
+            prop_assert_eq!(entries.count_at_most(key), keys.partition_point(|&k| k <= key));
+            prop_assert_eq!(entries.count_below(key), keys.partition_point(|&k| k < key));
         }
     }
 }

@@ -3,7 +3,7 @@
 //! Every search of the list is for a cut; the number of entries before it is a
 //! rank, so ranges by score and by member become ranges of ranks.
 
-use super::block::{Key, count_at_most, count_below};
+use super::block::{Entries, Key};
 
 /// The member that an id stands for.
 pub(super) trait Names {
@@ -13,28 +13,32 @@ pub(super) trait Names {
 /// A place between two entries, told by looking at entries.
 pub(super) trait Cut<K> {
     /// How many entries of an ordered run are before the cut.
-    fn before(&self, keys: &[K], ids: &[u32]) -> usize;
+    fn before(&self, entries: Entries<'_, K>) -> usize;
 }
 
 /// The cut just after (`key`, `member`), whether or not the list holds it.
 pub(super) struct AfterEntry<'a, K, N> {
     pub(super) key: K,
+    /// The member's id.
+    pub(super) id: u32,
     pub(super) member: &'a [u8],
     pub(super) names: &'a N,
 }
 
 impl<K: Key, N: Names> Cut<K> for AfterEntry<'_, K, N> {
     #[inline]
-    fn before(&self, keys: &[K], ids: &[u32]) -> usize {
-        let upto = count_at_most(keys, self.key);
-        if upto == 0 || keys[upto - 1] < self.key {
+    fn before(&self, entries: Entries<'_, K>) -> usize {
+        let upto = entries.count_at_most(self.key);
+        if upto == 0 || entries.key(upto - 1) < self.key {
             return upto;
         }
-        // Keys tie. Mostly with the entry itself, so look at the last of them first.
-        if self.names.name(ids[upto - 1]) <= self.member {
+        // Keys tie: mostly the entry's with itself.
+        let ids = &entries.ids()[..upto];
+        let last = ids[upto - 1];
+        if last == self.id || self.names.name(last) <= self.member {
             return upto;
         }
-        let from = count_below(&keys[..upto], self.key);
+        let from = entries.count_below(self.key);
         let tied = &ids[from..upto - 1];
         from + tied.partition_point(|&id| self.names.name(id) <= self.member)
     }
@@ -44,8 +48,8 @@ impl<K: Key, N: Names> Cut<K> for AfterEntry<'_, K, N> {
 pub(super) struct BeforeKey<K>(pub(super) K);
 
 impl<K: Key> Cut<K> for BeforeKey<K> {
-    fn before(&self, keys: &[K], _: &[u32]) -> usize {
-        count_below(keys, self.0)
+    fn before(&self, entries: Entries<'_, K>) -> usize {
+        entries.count_below(self.0)
     }
 }
 
@@ -53,8 +57,8 @@ impl<K: Key> Cut<K> for BeforeKey<K> {
 pub(super) struct AfterKey<K>(pub(super) K);
 
 impl<K: Key> Cut<K> for AfterKey<K> {
-    fn before(&self, keys: &[K], _: &[u32]) -> usize {
-        count_at_most(keys, self.0)
+    fn before(&self, entries: Entries<'_, K>) -> usize {
+        entries.count_at_most(self.0)
     }
 }
 
@@ -66,9 +70,9 @@ pub(super) struct AtName<'a, N> {
     pub(super) names: &'a N,
 }
 
-impl<K, N: Names> Cut<K> for AtName<'_, N> {
-    fn before(&self, _: &[K], ids: &[u32]) -> usize {
-        ids.partition_point(|&id| {
+impl<K: Key, N: Names> Cut<K> for AtName<'_, N> {
+    fn before(&self, entries: Entries<'_, K>) -> usize {
+        entries.ids().partition_point(|&id| {
             let name = self.names.name(id);
             if self.after { name <= self.member } else { name < self.member }
         })

@@ -17,8 +17,9 @@ use std::ops::{Bound, Range};
 use ahash::RandomState;
 
 use super::bounds::{AfterEntry, AfterKey, AtName, BeforeKey, Names};
-use super::bskip::{BSkip, Walk};
+use super::bskip::BSkip;
 use super::order;
+use super::walk::Walk;
 use crate::blob::Blob;
 use crate::slab::{Cell, Slab};
 use crate::table::Table;
@@ -129,18 +130,18 @@ impl Large {
     }
 
     pub(super) fn score(&self, member: &[u8]) -> Option<f64> {
-        self.find(member).map(|found| found.score)
+        self.find(member).map(|id| self.cells[id].score)
     }
 
     pub(super) fn rank(&self, member: &[u8]) -> Option<usize> {
-        let key = order(self.find(member)?.score);
-        Some(self.list.rank(&AfterEntry { key, member, names: &self.cells }) - 1)
+        let id = self.find(member)?;
+        let key = order(self.cells[id].score);
+        Some(self.list.rank(&AfterEntry { key, id, member, names: &self.cells }) - 1)
     }
 
-    fn find(&self, member: &[u8]) -> Option<&Member> {
+    fn find(&self, member: &[u8]) -> Option<u32> {
         let hash = self.hasher.hash_one(member);
-        let &id = self.index.find(hash, |&id| *self.cells[id].name == *member)?;
-        Some(&self.cells[id])
+        self.index.find(hash, |&id| *self.cells[id].name == *member).copied()
     }
 
     pub(super) fn remove(&mut self, member: &[u8]) -> Option<f64> {
@@ -148,7 +149,7 @@ impl Large {
         let spot = self.index.locate(hash, |&id| *self.cells[id].name == *member)?;
         let (cells, hasher) = (&self.cells, &self.hasher);
         let id = self.index.remove(hash, spot, |&id| hasher.hash_one(cells.name(id)));
-        self.list.remove(order(cells[id].score), member, cells);
+        self.list.remove(order(cells[id].score), id, member, cells);
         let gone = self.cells.remove(id);
         self.member_bytes -= gone.name.heap_bytes();
         Some(gone.score)

@@ -42,6 +42,8 @@ mod bounds;
 mod bskip;
 mod large;
 mod packed;
+mod rebalance;
+mod walk;
 
 #[cfg(test)]
 mod tests;
@@ -264,7 +266,8 @@ impl SortedSet {
     }
 
     /// Takes the members of these ranks out, hands each to `removed` in order, and returns
-    /// how many they were. O(log n) a block and O(1) a member.
+    /// how many they were. O(log n) a block and O(1) a member. `removed` must not panic: the
+    /// set would be left invalid.
     pub fn remove_range(
         &mut self,
         ranks: Range<usize>,
@@ -301,6 +304,7 @@ impl SortedSet {
         match &mut self.form {
             Form::Packed(packed) => std::mem::take(packed).len(),
             Form::Large(large) => {
+                let count = count.max(1);
                 let gone = large.drop_some(count);
                 if gone < count {
                     self.form = Form::Packed(Packed::default());
@@ -375,7 +379,7 @@ fn packed_member_rank(packed: &Packed, bound: Bound<&[u8]>, is_end: bool) -> usi
 }
 
 impl Clone for SortedSet {
-    /// A deep copy, made in order: its blocks are nearly full. Members of more than 23 bytes
+    /// A copy with its own structure, made in order: its blocks are nearly full. Members of more than 23 bytes
     /// share their bytes.
     fn clone(&self) -> Self {
         let form = match &self.form {

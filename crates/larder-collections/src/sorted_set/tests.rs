@@ -445,6 +445,7 @@ fn members_that_come_in_order_fill_their_blocks() {
         for n in 0..100_000 {
             set.insert(format!("member-{n:06}").as_bytes(), sign * f64::from(n));
         }
+        set.assert_valid();
         sizes.push(set.heap_bytes());
     }
     let mixed = numbers(100_000).heap_bytes();

@@ -1,14 +1,14 @@
 //! How a table grows and shrinks, one segment at a time.
 //!
 //! ```text
-//! full, under 256 buckets   double, or clean up if many slots are only marked deleted
-//! full, 256 buckets         split in two, each sized by its count; double the directory first
+//! full, under 128 buckets   double, or clean up if many slots are only marked deleted
+//! full, 128 buckets         split in two, each sized by its count; double the directory first
 //!                           if no deeper slot tells them apart
 //! sparse                    merge with the buddy if both fill 40 % of a segment, else halve
 //! ```
 //!
 //! What a step gives back leaves room for many steps of the other kind before it is
-//! undone: two halves of a full segment hold 224 entries and merge at 90; a halved
+//! undone: two halves of a full segment hold 112 entries and merge at 44; a halved
 //! table is three quarters full.
 
 use hashbrown::HashTable;
@@ -41,7 +41,7 @@ impl<T> Table<T> {
                 return at;
             }
             if self.may_split(at) {
-                self.split(at, hasher);
+                self.split(at, hash, hasher);
             } else {
                 self.grow(at, hasher);
             }
@@ -105,8 +105,9 @@ impl<T> Table<T> {
         table.num_buckets() >= SEGMENT && !is_worn(table) && depth < most && has_slot
     }
 
-    /// Splits a segment by the next bit of the order. One side may get nothing.
-    fn split(&mut self, at: usize, hasher: &impl Fn(&T) -> u64) {
+    /// Splits a segment by the next bit of the order, to make room for `hash`. One side may get
+    /// nothing.
+    fn split(&mut self, at: usize, hash: u64, hasher: &impl Fn(&T) -> u64) {
         let Segment { prefix, depth, .. } = self.segments[at];
         if depth == self.depth() {
             self.double_directory();
@@ -116,8 +117,13 @@ impl<T> Table<T> {
 
         let total = self.segments[at].table.len();
         let uppers = self.segments[at].table.iter().filter(|entry| is_upper(hasher(entry))).count();
-        let lower = HashTable::with_capacity(total - uppers);
-        let mut upper = HashTable::with_capacity(uppers);
+        // The side of `hash` takes one more, lest it be full again at once; but a side that got all
+        // stays as large as it was, and is split again.
+        let side = |count: usize, grows: bool| {
+            HashTable::with_capacity((count + usize::from(grows)).min(total))
+        };
+        let lower = side(total - uppers, !is_upper(hash));
+        let mut upper = side(uppers, is_upper(hash));
         let old = self.replace(at, lower);
         let lower = &mut self.segments[at].table;
         for entry in old {
@@ -138,9 +144,14 @@ impl<T> Table<T> {
     }
 
     fn double_directory(&mut self) {
-        let mut directory = Vec::with_capacity(self.directory.len() * 2);
-        directory.extend(self.directory.iter().flat_map(|&at| [at, at]));
-        self.directory = directory;
+        // In place, from the end: half as much fresh memory, whose first touch costs the most.
+        let len = self.directory.len();
+        self.directory.reserve_exact(len);
+        self.directory.resize(len * 2, 0);
+        for slot in (0..len).rev() {
+            let at = self.directory[slot];
+            self.directory[slot * 2..slot * 2 + 2].fill(at);
+        }
         self.shift -= 1;
         self.deepest = 0;
     }

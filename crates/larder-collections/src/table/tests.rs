@@ -188,6 +188,20 @@ fn memory_follows_the_count_down() {
 }
 
 #[test]
+fn turnover_at_a_steady_count_costs_no_memory() {
+    // Removals leave marked slots behind, that must be cleaned up rather than grown over.
+    let mut table = filled(10_000, 0);
+    let mut most = 0;
+    for key in 0..100_000 {
+        remove(&mut table, key, good);
+        insert(&mut table, key + 10_000, good);
+        most = most.max(table.heap_bytes());
+    }
+    table.assert_valid(|&key| good(key));
+    assert!(most <= 182_000, "{most} bytes");
+}
+
+#[test]
 fn inserts_and_removals_in_turn_move_little() {
     // At every count up to some segments: a step that costs a resize must not be the rule.
     use std::cell::Cell;
@@ -217,11 +231,35 @@ fn a_directory_stays_small_under_hashes_that_agree() {
     let mut table = Table::new(0);
     (0..20_000).for_each(|key| insert(&mut table, key, one_prefix));
     table.assert_valid(|&key| one_prefix(key));
-    assert!(table.directory.len() <= 2 * resize_bound(&table), "{table:?}");
+    // Doubled once more when it had just under 8 slots a segment.
+    assert!(table.directory.len() < 16 * table.segments.len(), "{table:?}");
 }
 
-fn resize_bound<T>(table: &Table<T>) -> usize {
-    8 * table.segments.len()
+#[test]
+fn no_insert_and_no_removal_moves_more_than_a_segment() {
+    use std::cell::Cell;
+    let hashed = Cell::new(0);
+    let hasher = |&key: &u64| {
+        hashed.set(hashed.get() + 1);
+        good(key)
+    };
+    let mut table = Table::new(0);
+    let mut longest = 0;
+    for key in 0..50_000 {
+        hashed.set(0);
+        table.insert(good(key), key, hasher);
+        longest = longest.max(hashed.get());
+    }
+    // Each entry of a full segment is hashed to be counted and again to be moved.
+    assert!((2 * 100..=2 * 112).contains(&longest), "{longest} hashes for an insert");
+    longest = 0;
+    for key in 0..50_000 {
+        let spot = table.locate(good(key), |&k| k == key).unwrap();
+        hashed.set(0);
+        table.remove(good(key), spot, hasher);
+        longest = longest.max(hashed.get());
+    }
+    assert!((1..=112).contains(&longest), "{longest} hashes for a removal");
 }
 
 #[test]
@@ -238,8 +276,8 @@ fn a_random_entry_is_any_with_the_same_chance() {
         (0..1000).for_each(|key| insert(&mut table, key, |_| 1));
         table
     };
-    for table in [filled(1, 0), filled(3, 0), filled(200, 0), filled(5000, 0), sparse(5000), equal]
-    {
+    let full = [1, 3, 200, 5000].map(|count| filled(count, 0));
+    for table in full.into_iter().chain([sparse(300), sparse(5000), equal]) {
         let mut rng = fastrand::Rng::with_seed(7);
         let mut drawn: HashMap<u64, u64> = HashMap::new();
         let draws = table.len() * 50;
@@ -278,14 +316,14 @@ fn dismantling_takes_whole_segments_and_ends_as_new() {
     let mut table = filled(5000, 0);
     let mut popped = Vec::new();
     let gone = table.pop_some(1, |key| popped.push(key));
-    assert!((1..=224).contains(&gone));
+    assert!((1..=112).contains(&gone));
     assert_eq!((gone, table.len()), (popped.len(), 5000 - gone));
     assert_eq!(table.find(good(popped[0]), |&key| key == popped[0]), None);
     let heap: usize = table.segments.iter().map(|s| s.table.allocation_size()).sum();
     assert_eq!(table.heap, heap);
 
     let more = table.drop_some(1000);
-    assert!((1000..1224).contains(&more));
+    assert!((1000..1112).contains(&more));
     assert_eq!(table.drop_some(usize::MAX), 5000 - gone - more);
     assert_eq!((table.len(), table.heap_bytes()), (0, 0));
     insert(&mut table, 1, good);
@@ -318,7 +356,7 @@ fn order_leaves_out_the_tag_and_the_owners_bits() {
 
 /// Bytes an entry over counts, as 64 shards of a store have them.
 #[test]
-fn a_56_byte_entry_costs_92_bytes_in_the_mean_and_110_at_most() {
+fn a_56_byte_entry_costs_92_bytes_in_the_mean_and_106_at_most() {
     let mut tables: Vec<Table<Entry>> = (0..4).map(|_| Table::new(6)).collect();
     let hasher = |entry: &Entry| entry[0];
     let mut rng = fastrand::Rng::with_seed(1);
@@ -337,6 +375,6 @@ fn a_56_byte_entry_costs_92_bytes_in_the_mean_and_110_at_most() {
     }
     let mean = sum / f64::from(samples);
     println!("bytes an entry: mean {mean:.1}, worst {worst:.1}");
-    assert!(mean <= 92. && worst <= 110., "mean {mean:.1}, worst {worst:.1}");
+    assert!(mean <= 92. && worst <= 106., "mean {mean:.1}, worst {worst:.1}");
     tables.iter().for_each(|table| table.assert_valid(hasher));
 }

@@ -255,6 +255,8 @@ fn an_overdue_timer_fires_in_an_advance_to_now() {
     wheel.insert(3, 2);
     assert_eq!(drain(&mut wheel, 0, 10).0, [2], "a clock that stepped back stops nothing");
     assert_eq!(wheel.now(), 1000);
+    wheel.insert(1000, 3);
+    assert_eq!(wheel.next(), Some(1000), "the bound is not that of timers that fired");
 }
 
 #[test]
