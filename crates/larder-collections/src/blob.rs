@@ -6,13 +6,16 @@
 //! outside.
 //!
 //! ```text
-//! byte      0     1 ........................ 23
-//! inline  [len ][ bytes, then zeroes           ]     0..=23 bytes
-//! shared  [ 24 ][ unused ][ pointer ][ length  ]     Arc<[u8]>, 24 bytes and more
+//! byte      0 ........................ 22    23
+//! inline  [ bytes, then zeroes           ][ len ]     0..=23 bytes
+//! shared  [ pointer ][ length ][ unused  ][  24 ]     Arc<[u8]>, 24 bytes and more
 //! ```
 //!
+//! The bytes come first, so that they are aligned: a copy that is read again at once comes out of
+//! the store buffer.
+//!
 //! The length of an inline blob is an enum of 24 names, not a number: so the
-//! compiler knows that byte 0 never holds 24 or more, tells the shared form (and
+//! compiler knows that byte 23 never holds 24 or more, tells the shared form (and
 //! the variants of an enum *around* a blob, `Option` too) by those values, and
 //! checks no bound when it takes the slice.
 //!
@@ -71,9 +74,10 @@ enum Repr {
 
 /// One `Copy` struct, not two fields of the variant: it is copied as 24 bytes at once.
 #[derive(Clone, Copy)]
+#[repr(C)]
 struct Inline {
-    len: InlineLen,
     bytes: [u8; INLINE],
+    len: InlineLen,
 }
 
 impl Inline {

@@ -188,12 +188,15 @@ impl Namespace {
         if state.crowd.as_ref().is_none_or(|crowd| !crowd.is_owed(key)) {
             let entry = state.table.find(hash, |entry| entry.key.as_slice() == key);
             let Some(entry) = entry else {
-                shard.missed();
+                if keyspace.counts_reads() {
+                    shard.missed();
+                }
                 return read(None);
             };
-            let due = state.deadline(entry);
-            if due.is_none_or(|due| core.clock.now().as_millis() <= due) {
-                shard.hit();
+            if !state.is_past(keyspace, entry, || core.clock.now()) {
+                if keyspace.counts_reads() {
+                    shard.hit();
+                }
                 if let Some(evictor) = &keyspace.evictor {
                     evictor.hit(entry, || core.clock.now().as_millis());
                 }

@@ -5,7 +5,9 @@
 //! ```
 //!
 //! The deadline itself lies in the wheel, under the timer's id. What the access bits mean is the
-//! eviction rule's affair: hit count and queue slot, last access, or frequency.
+//! eviction rule's affair: hit count and queue slot, last access, or frequency. Where there is no
+//! rule they hold a lower bound of the deadline, so that a read of a key that has long to live need
+//! not look into the wheel.
 
 use larder_base::sync::atomic::AtomicU32;
 use larder_collections::blob::Blob;
@@ -29,6 +31,20 @@ const _: () = assert!(size_of::<Entry>() == 56);
 pub(crate) const ENTRY_BYTES: u64 = 88;
 /// What a deadline adds: a cell of the wheel and its share of the chunk's slack.
 pub(crate) const TIMER_BYTES: u64 = 25;
+
+/// Milliseconds in a unit of [`due_floor`], as a shift: about a second; 32 bits last until 2106.
+const FLOOR_SHIFT: u32 = 10;
+
+/// What stands in the access bits for a deadline, where there is no eviction rule.
+pub(crate) fn due_floor(due_ms: u64) -> u32 {
+    u32::try_from(due_ms >> FLOOR_SHIFT).unwrap_or(u32::MAX)
+}
+
+/// True when a deadline of this floor has certainly not passed.
+#[inline]
+pub(crate) fn is_before_floor(now_ms: u64, floor: u32) -> bool {
+    now_ms >> FLOOR_SHIFT < u64::from(floor)
+}
 
 impl Entry {
     /// What the entry is charged in bytes. O(1).

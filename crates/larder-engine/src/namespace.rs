@@ -33,6 +33,7 @@ pub struct NamespaceOptions {
     budget: Option<Budget>,
     eviction: Eviction,
     recorded: bool,
+    count_reads: bool,
 }
 
 impl NamespaceOptions {
@@ -41,9 +42,9 @@ impl NamespaceOptions {
         Self::default()
     }
 
-    /// A cache: within `budget`, evicting by larder's scan-resistant rule.
+    /// A cache: within `budget`, evicting by larder's scan-resistant rule, its hits counted.
     pub fn cache(budget: Budget) -> Self {
-        Self::new().budget(budget).eviction(Eviction::ScanResistant)
+        Self::new().budget(budget).eviction(Eviction::ScanResistant).count_reads(true)
     }
 
     /// How much it may hold. Namespaces may share a budget.
@@ -64,13 +65,23 @@ impl NamespaceOptions {
         self
     }
 
+    /// Whether direct reads count as hits and misses in the statistics (default: not; it costs a
+    /// read some nanoseconds, and threads that read the same shard a little more).
+    pub fn count_reads(mut self, count_reads: bool) -> Self {
+        self.count_reads = count_reads;
+        self
+    }
+
     fn is_like(&self, other: &Self) -> bool {
         let budgets_match = match (&self.budget, &other.budget) {
             (None, None) => true,
             (Some(a), Some(b)) => a.is(b),
             _ => false,
         };
-        budgets_match && self.eviction == other.eviction && self.recorded == other.recorded
+        budgets_match
+            && self.eviction == other.eviction
+            && self.recorded == other.recorded
+            && self.count_reads == other.count_reads
     }
 }
 
@@ -132,6 +143,11 @@ impl Keyspace {
     #[inline]
     pub(crate) fn budget(&self) -> Option<&Budget> {
         self.options.budget.as_ref()
+    }
+
+    #[inline]
+    pub(crate) fn counts_reads(&self) -> bool {
+        self.options.count_reads
     }
 
     #[inline]

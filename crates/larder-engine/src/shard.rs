@@ -15,6 +15,7 @@
 //! 2. `bytes` is the sum of [`Entry::bytes`].
 //! 3. `next_due` is never later than the least deadline in the wheel.
 
+use larder_base::clock::Time;
 use larder_base::sync::RwLock;
 use larder_base::sync::atomic::{AtomicU64, Ordering};
 use larder_collections::blob::Blob;
@@ -22,7 +23,7 @@ use larder_collections::table::{Spot, Table};
 use larder_collections::wheel::{TimerId, Wheel};
 
 use crate::crowd::Crowd;
-use crate::entry::Entry;
+use crate::entry::{Entry, due_floor, is_before_floor};
 use crate::namespace::Keyspace;
 use crate::value::Value;
 
@@ -101,6 +102,16 @@ impl ShardState {
         entry.timer.map(|id| self.wheel.due(id))
     }
 
+    /// True when the entry's deadline has passed. Reads the clock only if there is one.
+    #[inline]
+    pub(crate) fn is_past(&self, ns: &Keyspace, entry: &Entry, now: impl FnOnce() -> Time) -> bool {
+        let Some(timer) = entry.timer else { return false };
+        let now_ms = now().as_millis();
+        let is_surely_alive =
+            ns.evictor.is_none() && is_before_floor(now_ms, entry.access.load(Ordering::Relaxed));
+        !is_surely_alive && now_ms > self.wheel.due(timer)
+    }
+
     #[inline]
     pub(crate) fn locate(&self, hash: u64, key: &[u8]) -> Option<Spot> {
         self.table.locate(hash, |entry| entry.key.as_slice() == key)
@@ -159,6 +170,9 @@ impl ShardState {
     pub(crate) fn set_deadline(&mut self, ns: &Keyspace, hash: u64, spot: Spot, due: Option<u64>) {
         let entry = self.table.at_mut(spot);
         let before = entry.bytes();
+        if ns.evictor.is_none() {
+            entry.access = due_floor(due.unwrap_or(0)).into();
+        }
         match (entry.timer, due) {
             (None, None) => return,
             (None, Some(due)) => entry.timer = Some(self.wheel.insert(due, hash)),
@@ -227,6 +241,9 @@ impl ShardState {
             if let Some(timer) = entry.timer {
                 timers += 1;
                 assert_eq!(*self.wheel.payload(timer), ns.hash(&entry.key), "invariant 1");
+                let floor = due_floor(self.wheel.due(timer));
+                let word = entry.access.load(Ordering::Relaxed);
+                assert!(ns.evictor.is_some() || word == floor, "a wrong lower bound");
             }
         }
         assert_eq!(bytes, self.bytes, "invariant 2");

@@ -110,9 +110,11 @@ impl<'t> Slot<'t> {
     /// Removes the entry if it is past its deadline.
     #[inline]
     pub(crate) fn lapse(&mut self) {
-        if let Some(due) = self.deadline()
+        if let Some(spot) = self.spot
             && !self.cx.is_replaying
-            && self.cx.now(&self.core.clock).as_millis() > due
+            && self
+                .state
+                .is_past(self.keyspace, self.state.table.at(spot), || self.cx.now(&self.core.clock))
         {
             self.lapse_now();
         }

@@ -28,9 +28,10 @@ pub struct NamespaceStats {
     pub keys_with_deadline: usize,
     /// What its entries are charged, in bytes: keys, values, and the engine's cost an entry.
     pub bytes: u64,
-    /// Direct reads that found their key.
+    /// Direct reads that found their key, where
+    /// [reads are counted](crate::NamespaceOptions::count_reads).
     pub hits: u64,
-    /// Direct reads that did not.
+    /// Direct reads that did not, where reads are counted.
     pub misses: u64,
     /// Keys that passed their deadline and were reclaimed.
     pub expired: u64,

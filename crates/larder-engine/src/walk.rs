@@ -41,9 +41,8 @@ pub(crate) fn scan(
             |entry| {
                 seen += 1;
                 last = Some(keyspace.hash(&entry.key));
-                let due = state.deadline(entry);
-                let is_live = due.is_none_or(|due| clock.now().as_millis() <= due);
-                if is_live && wanted(&entry.key, &entry.value) {
+                let is_past = state.is_past(keyspace, entry, || clock.now());
+                if !is_past && wanted(&entry.key, &entry.value) {
                     found.keys.push(entry.key.clone());
                 }
             },
@@ -83,8 +82,7 @@ pub(crate) fn random(namespace: &Namespace) -> Option<Blob> {
                 continue;
             }
             let entry = state.table.random(&mut rng).expect("the shard is not empty");
-            let due = state.deadline(entry);
-            if due.is_none_or(|due| clock.now().as_millis() <= due) {
+            if !state.is_past(keyspace, entry, || clock.now()) {
                 return Some(entry.key.clone());
             }
             break;

@@ -35,7 +35,24 @@ impl Strings<'_, '_> {
     /// The string, or `None`. O(1); O(length) for one that was changed in place.
     #[inline]
     pub fn get(&mut self, key: impl AsRef<[u8]>) -> Result<Option<Blob>> {
-        Ok(self.0.view(key.as_ref(), string::text)?.map(Text::into_blob))
+        // The common answer is made where it is returned, with no step between; a rope is put
+        // together when the lock is released.
+        let mut rope = None;
+        let found = self.0.view(key.as_ref(), |value| match value {
+            Some(Value::Str(blob)) => Ok(Some(blob.clone())),
+            None => Ok(None),
+            Some(other) => match string::text(Some(other))? {
+                Some(Text::Rope(text)) => {
+                    rope = Some(text);
+                    Ok(None)
+                }
+                text => Ok(text.map(Text::into_blob)),
+            },
+        });
+        match rope {
+            Some(rope) => Ok(Some(rope.to_vec().into())),
+            None => found,
+        }
     }
 
     /// The strings of several keys, read as one step; `None` also where a key holds another kind.
