@@ -12,16 +12,22 @@ pub fn thread_ns() -> u64 {
     now.tv_sec.cast_unsigned() * 1_000_000_000 + now.tv_nsec.cast_unsigned()
 }
 
+/// Runs `work` and returns the nanoseconds of CPU time that an item of it cost, of `items`.
+pub fn ns_each(items: usize, work: impl FnOnce()) -> f64 {
+    let before = thread_ns();
+    work();
+    (thread_ns() - before) as f64 / items as f64
+}
+
 /// What one call of [`thread_ns`] costs, in nanoseconds: the floor under every timed insert.
 #[must_use]
 pub fn thread_ns_cost() -> f64 {
-    const CALLS: u32 = 20_000;
-    let before = thread_ns();
-    for _ in 0..CALLS {
-        std::hint::black_box(thread_ns());
-    }
-    let total = (thread_ns() - before) as f64;
-    total / f64::from(CALLS)
+    const CALLS: usize = 20_000;
+    ns_each(CALLS, || {
+        for _ in 0..CALLS {
+            std::hint::black_box(thread_ns());
+        }
+    })
 }
 
 /// Sleeps until `instant`, if it lies ahead.

@@ -1,16 +1,14 @@
-//! Sorted sets of 1 k, 100 k and 1 M members of 16 bytes: nanoseconds an operation.
+//! Sorted sets of 1 k, 100 k and 1 M members of 16 bytes: nanoseconds of CPU time an operation.
 //!
 //! Members and ranks are drawn evenly; a range by score finds some ten members. What the contestants
 //! answer is summed up and must be equal, operation by operation.
-
-use std::time::Instant;
 
 use super::{Result, Run, short_count};
 use crate::data::{mix, score, short};
 use crate::larder;
 use crate::report::{Better, Case, Report};
 use crate::rivals::rankings::{BTree, Ranking};
-use crate::rounds;
+use crate::{cpu, rounds};
 
 /// The suite's name.
 pub const NAME: &str = "sorted_set";
@@ -79,41 +77,52 @@ impl<R: Ranking> Contestant for Named<R> {
 
     fn fill(&mut self, count: u32) -> f64 {
         self.set = (self.new)();
-        let start = Instant::now();
-        for id in 0..count {
-            self.set.put(&short(id), score(u64::from(id)));
-        }
-        nanoseconds(start, count as usize)
+        cpu::ns_each(count as usize, || {
+            for id in 0..count {
+                self.set.put(&short(id), score(u64::from(id)));
+            }
+        })
     }
 
     fn run(&mut self, operation: Operation, count: u32, draws: &[u64]) -> Option<(f64, u64)> {
-        let mut sum = 0;
+        let (mut sum, mut able) = (0, true);
         let width = 1e6 * BY_SCORE / f64::from(count);
-        let start = Instant::now();
-        for draw in draws {
-            let id = u32::try_from(draw % u64::from(count)).expect("below a u32");
-            match operation {
-                Operation::Update => self.set.put(&short(id), score(*draw)),
-                Operation::Rank => add(&mut sum, self.set.rank(&short(id))? as u64),
-                Operation::Nth => {
-                    let found =
-                        self.set.nth(id as usize, |member, score| see(&mut sum, member, score));
-                    if !found {
-                        return None;
-                    }
-                }
-                Operation::Top => self.set.top(|member, score| see(&mut sum, member, score)),
-                Operation::Around => {
-                    self.set.around(&short(id), |member, score| see(&mut sum, member, score));
-                }
-                Operation::ByScore => {
-                    let low = score(*draw);
-                    self.set
-                        .by_score(low, low + width, |member, score| see(&mut sum, member, score));
+        let time = cpu::ns_each(draws.len(), || {
+            for draw in draws {
+                able &= self.once(operation, count, *draw, width, &mut sum);
+                if !able {
+                    break;
                 }
             }
+        });
+        able.then_some((time, sum))
+    }
+}
+
+impl<R: Ranking> Named<R> {
+    /// `false` if the structure has no such operation.
+    #[inline]
+    fn once(&mut self, what: Operation, count: u32, draw: u64, width: f64, sum: &mut u64) -> bool {
+        let id = (draw % u64::from(count)) as u32;
+        match what {
+            Operation::Update => self.set.put(&short(id), score(draw)),
+            Operation::Rank => {
+                let Some(rank) = self.set.rank(&short(id)) else { return false };
+                add(sum, rank as u64);
+            }
+            Operation::Nth => {
+                return self.set.nth(id as usize, |member, score| see(sum, member, score));
+            }
+            Operation::Top => self.set.top(|member, score| see(sum, member, score)),
+            Operation::Around => {
+                self.set.around(&short(id), |member, score| see(sum, member, score));
+            }
+            Operation::ByScore => {
+                let low = score(draw);
+                self.set.by_score(low, low + width, |member, score| see(sum, member, score));
+            }
         }
-        Some((nanoseconds(start, draws.len()), sum))
+        true
     }
 }
 
@@ -127,10 +136,6 @@ const fn add(sum: &mut u64, word: u64) {
 fn see(sum: &mut u64, member: &[u8], score: f64) {
     let word = member.first_chunk::<8>().map_or(0, |word| u64::from_le_bytes(*word));
     add(sum, word ^ score.to_bits() ^ member.len() as u64);
-}
-
-fn nanoseconds(start: Instant, operations: usize) -> f64 {
-    start.elapsed().as_nanos() as f64 / operations as f64
 }
 
 fn contestants() -> Vec<Box<dyn Contestant>> {
