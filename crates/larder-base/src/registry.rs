@@ -8,10 +8,8 @@
 //! items   [0] [1 2] [3 4 5 6] [7 8 .. 14] ..
 //! ```
 
-use std::sync::OnceLock;
-
-use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::{Mutex, OnceLock};
 
 const BUCKETS: usize = 16;
 

@@ -38,6 +38,9 @@ mod imp {
 }
 
 pub use imp::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
+/// A cell that is written once: the standard one under both builds, since it guards nothing that
+/// changes.
+pub use std::sync::OnceLock;
 
 /// Atomics: the standard library's, or loom's models of them.
 pub mod atomic {

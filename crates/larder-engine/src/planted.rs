@@ -3,7 +3,7 @@
 //! Exists under the loom flag only. A bug is planted once, for the whole process: a model that has
 //! to fail runs in a child of its own.
 
-use std::sync::OnceLock;
+use larder_base::sync::OnceLock;
 
 /// What can be broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,8 +10,8 @@
 //!
 //! Waiting happens in ascending order only, so no two transactions wait for one another.
 //!
-//! The end of a transaction, in this order: effects to the sink, events to the outbox, watches and
-//! waiters marked, **unlock**; then, with nothing locked: waiters are served, events delivered,
+//! The end of a transaction, in this order: watches and waiters marked, effects to the
+//! sink, events to the outbox, **unlock**; then, with nothing locked: waiters are served, events delivered,
 //! replaced values dropped, durability awaited ([`After`]).
 //!
 //! # Invariants
@@ -19,35 +19,31 @@
 //! 1. Locks are released exactly once, and never with undone or unannounced changes.
 //! 2. No code of the program's runs under a lock but a transaction's own closure.
 
-use std::any::Any;
-use std::collections::{BTreeSet, VecDeque};
-use std::ops::{Index, IndexMut};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+mod after;
+mod gather;
+mod locks;
+mod run;
+
 use std::sync::Arc;
 
-use larder_base::clock::{Clock, Time};
-use larder_base::sync::RwLockWriteGuard;
-use larder_base::wake::Wake;
+use larder_base::clock::Time;
 use larder_collections::blob::Blob;
 
+pub(crate) use self::after::{After, Rest};
+pub(crate) use self::gather::{Cx, Gathered, Notice, Savepoint};
+use self::locks::{Held, Locks};
 use crate::access::{Access, Room};
-use crate::effect::Effect;
-use crate::engine::{Core, run_wakes};
+use crate::engine::Core;
 use crate::error::{Error, Result};
-use crate::event::{Event, EventKind};
+use crate::event::Event;
 use crate::groups::{Counters, Keys, Leases, Objects, SortedSets, Strings};
-use crate::inside::{self, Place};
 use crate::namespace::{Keyspace, Namespace};
 #[cfg(larder_loom)]
 use crate::planted::{self, Bug};
 use crate::shard::ShardState;
 use crate::slot::Slot;
 use crate::undo::{Step, Undo};
-use crate::value::Value;
 use crate::watch::Watch;
-
-/// Restarts after which a transaction locks whole namespaces.
-const PATIENCE: u32 = 3;
 
 /// A transaction: see the module. Operations stand in the same groups as on [`Namespace`], each
 /// taking the namespace it works in.
@@ -80,110 +76,6 @@ pub struct Txn<'e> {
     serving: Option<Box<(u32, Blob)>>,
 }
 
-/// The held shards in the order of acquisition, so that an index stays good. The first stands by
-/// itself: most transactions have no other.
-#[derive(Debug, Default)]
-struct Locks<'e> {
-    first: Option<Held<'e>>,
-    more: Vec<Held<'e>>,
-}
-
-impl<'e> Locks<'e> {
-    fn iter(&self) -> impl Iterator<Item = &Held<'e>> {
-        self.first.iter().chain(&self.more)
-    }
-
-    fn push(&mut self, held: Held<'e>) -> usize {
-        if self.first.is_none() {
-            self.first = Some(held);
-            return 0;
-        }
-        self.more.push(held);
-        self.more.len()
-    }
-
-    /// Unlocks them all.
-    fn release(&mut self) {
-        self.first = None;
-        self.more.clear();
-    }
-}
-
-impl<'e> Index<usize> for Locks<'e> {
-    type Output = Held<'e>;
-
-    #[inline]
-    fn index(&self, at: usize) -> &Held<'e> {
-        match at {
-            0 => self.first.as_ref().expect("a shard is held"),
-            _ => &self.more[at - 1],
-        }
-    }
-}
-
-impl IndexMut<usize> for Locks<'_> {
-    #[inline]
-    fn index_mut(&mut self, at: usize) -> &mut Self::Output {
-        match at {
-            0 => self.first.as_mut().expect("a shard is held"),
-            _ => &mut self.more[at - 1],
-        }
-    }
-}
-
-/// A locked shard.
-#[derive(Debug)]
-struct Held<'e> {
-    keyspace: &'e Keyspace,
-    shard: u32,
-    state: RwLockWriteGuard<'e, ShardState>,
-}
-
-/// What a transaction gathers while it runs.
-#[derive(Debug)]
-pub(crate) struct Cx {
-    now: Option<Time>,
-    /// True inside a closure: changes can be taken back.
-    pub(crate) is_undoable: bool,
-    /// True while effects are replayed: nothing lapses, nothing is recorded again.
-    pub(crate) is_replaying: bool,
-    pub(crate) is_listening: bool,
-    /// The least deadline given, in milliseconds.
-    pub(crate) least_due: u64,
-    /// `None` for the common write, which has nothing to tell, undo or bury: it pays one word.
-    gathered: Option<Box<Gathered>>,
-}
-
-/// See [`Cx`].
-#[derive(Debug, Default)]
-pub(crate) struct Gathered {
-    pub(crate) undo: Vec<Undo>,
-    pub(crate) notices: Vec<Notice>,
-    pub(crate) grave: Vec<Value>,
-    /// Namespaces that had room when the transaction first grew them: what it makes too much
-    /// itself is evicted when it has ended, as for any write that crosses a limit.
-    growing: Vec<u32>,
-}
-
-/// Something to tell at commit.
-#[derive(Debug)]
-pub(crate) struct Notice {
-    /// Index of the held shard.
-    pub(crate) at: usize,
-    pub(crate) key: Blob,
-    pub(crate) event: Option<EventKind>,
-    pub(crate) effect: Option<Effect>,
-    /// True for what holds even if the transaction rolls back: a key that lapsed has lapsed.
-    pub(crate) lapsed: bool,
-}
-
-/// A point in a transaction: how many undo steps and notices there were.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Savepoint {
-    undo: usize,
-    notices: usize,
-}
-
 /// Why a transaction has to start again.
 #[derive(Debug)]
 enum Want<'e> {
@@ -192,62 +84,6 @@ enum Want<'e> {
     Serve(&'e Keyspace, Blob),
     /// Something must be evicted first.
     Room(&'e Keyspace),
-}
-
-/// What remains to be done when nothing is locked any more.
-#[derive(Debug, Default)]
-pub(crate) struct After(Option<Box<Rest>>);
-
-/// See [`After`].
-#[derive(Debug, Default)]
-pub(crate) struct Rest {
-    pub(crate) owed: VecDeque<(u32, Blob)>,
-    pub(crate) wakes: Vec<Wake>,
-    grave: Vec<Value>,
-    undo: Vec<Undo>,
-    /// Namespaces that grew, whose budgets are to be kept.
-    grew: Vec<u32>,
-    has_events: bool,
-    settle: Option<u64>,
-}
-
-impl Rest {
-    /// Takes over what another transaction left.
-    pub(crate) fn absorb(&mut self, after: After) {
-        let Some(mut other) = after.0 else { return };
-        self.owed.append(&mut other.owed);
-        self.wakes.append(&mut other.wakes);
-        self.grave.append(&mut other.grave);
-        self.undo.append(&mut other.undo);
-        self.grew.append(&mut other.grew);
-        self.has_events |= other.has_events;
-        self.settle = self.settle.max(other.settle);
-    }
-}
-
-impl After {
-    pub(crate) fn rest(&mut self) -> &mut Rest {
-        self.0.get_or_insert_default()
-    }
-}
-
-impl Cx {
-    /// The transaction's one reading of the clock.
-    pub(crate) fn now(&mut self, clock: &Clock) -> Time {
-        *self.now.get_or_insert_with(|| clock.now())
-    }
-
-    pub(crate) fn gather(&mut self) -> &mut Gathered {
-        self.gathered.get_or_insert_default()
-    }
-
-    /// Puts a value aside until no lock is held, if dropping it may take long or run foreign code.
-    #[inline]
-    pub(crate) fn bury(&mut self, value: Value) {
-        if value.drops_late() {
-            self.gather().grave.push(value);
-        }
-    }
 }
 
 impl<'e> Txn<'e> {
@@ -429,7 +265,7 @@ impl<'e> Txn<'e> {
     /// The index of a held shard, locked now if it was not.
     #[inline]
     pub(crate) fn hold(&mut self, keyspace: &'e Keyspace, shard: u32) -> Result<usize> {
-        if self.held.first.is_none() && self.want.is_none() {
+        if self.held.is_empty() && self.want.is_none() {
             let state = keyspace.shards[shard as usize].state.write();
             return Ok(self.held.push(Held { keyspace, shard, state }));
         }
@@ -569,124 +405,11 @@ impl<'e> Txn<'e> {
 /// engine's own.
 impl Drop for Txn<'_> {
     fn drop(&mut self) {
-        if self.held.first.is_some() {
+        if !self.held.is_empty() {
             let mut after = After::default();
             self.roll_back();
             self.commit(&mut after);
             self.core.conclude(after);
         }
-    }
-}
-
-impl Core {
-    /// Runs a closure as one transaction; see [`Txn`].
-    pub(crate) fn run<'e, R, E: From<Error>>(
-        &'e self,
-        mut closure: impl FnMut(&mut Txn<'e>) -> Result<R, E>,
-    ) -> Result<R, E> {
-        let mut after = After::default();
-        let result = self.run_into(&mut after, &mut closure);
-        self.conclude(after);
-        inside::do_deferred();
-        result
-    }
-
-    /// Like [`run`](Self::run); what is left to do afterwards is the caller's.
-    pub(crate) fn run_into<'e, R, E: From<Error>>(
-        &'e self,
-        after: &mut After,
-        closure: &mut impl FnMut(&mut Txn<'e>) -> Result<R, E>,
-    ) -> Result<R, E> {
-        let mut plan = BTreeSet::new();
-        let mut roomy = Vec::new();
-        for restarts in 0.. {
-            let mut txn = Txn::new(self, true);
-            if !roomy.is_empty() {
-                txn.cx.gather().growing.clone_from(&roomy);
-            }
-            for &(id, shard) in &plan {
-                txn.hold(self.keyspace(id), shard).expect("an ascending plan can be waited for");
-            }
-            let outcome = {
-                let _place = inside::enter(Place::Transaction);
-                catch_unwind(AssertUnwindSafe(|| closure(&mut txn)))
-            };
-            let outcome = match outcome {
-                Ok(outcome) => outcome,
-                Err(panic) => self.pass_on(panic, txn, after),
-            };
-            let want = txn.want.take();
-            if outcome.is_ok() && want.is_none() {
-                txn.commit(after);
-                return outcome;
-            }
-            txn.roll_back();
-            plan.extend(txn.held.iter().map(|held| (held.keyspace.id, held.shard)));
-            txn.commit(after);
-            let Some(want) = want else { return outcome };
-            match *want {
-                Want::Shard(keyspace, shard) => _ = plan.insert((keyspace.id, shard)),
-                Want::Serve(keyspace, key) => self.serve_now(keyspace, key),
-                Want::Room(keyspace) => {
-                    self.make_room(keyspace).map_err(E::from)?;
-                    roomy.push(keyspace.id);
-                }
-            }
-            if restarts >= PATIENCE {
-                let ids: BTreeSet<u32> = plan.iter().map(|&(id, _)| id).collect();
-                for id in ids {
-                    plan.extend((0..self.keyspace(id).shards.len() as u32).map(|s| (id, s)));
-                }
-            }
-        }
-        unreachable!("the loop above ends by returning")
-    }
-
-    /// Ends a transaction whose closure panicked, with all that follows, and lets the panic pass.
-    /// What follows is the program's code in part, so it does not run while the panic unwinds.
-    #[cold]
-    fn pass_on(&self, panic: Box<dyn Any + Send>, mut txn: Txn<'_>, after: &mut After) -> ! {
-        txn.roll_back();
-        txn.commit(after);
-        drop(txn);
-        self.conclude(std::mem::take(after));
-        inside::do_deferred();
-        resume_unwind(panic)
-    }
-
-    /// What follows a transaction when nothing is locked: waiters are served, events delivered,
-    /// replaced values dropped, durability awaited.
-    #[inline]
-    pub(crate) fn conclude(&self, after: After) {
-        match after.0 {
-            Some(rest) => self.conclude_rest(rest),
-            None => self.graveyard.help(),
-        }
-    }
-
-    #[cold]
-    fn conclude_rest(&self, mut rest: Box<Rest>) {
-        while let Some((id, key)) = rest.owed.pop_front() {
-            self.serve(&mut rest, id, &key);
-        }
-        run_wakes(rest.wakes.drain(..));
-        if rest.has_events {
-            self.outbox.deliver();
-        }
-        let replaced = rest.undo.drain(..).filter_map(Undo::into_value);
-        self.graveyard.take_in(rest.grave.drain(..).chain(replaced));
-        for id in rest.grew.drain(..) {
-            self.trim(self.keyspace(id));
-        }
-        if let (Some(number), Some(sink)) = (rest.settle, &self.sink) {
-            sink.settle(number);
-        }
-    }
-
-    /// Serves the waiters of a key that somebody else fed and has not come to yet.
-    pub(crate) fn serve_now(&self, keyspace: &Keyspace, key: Blob) {
-        let mut after = After::default();
-        after.rest().owed.push_back((keyspace.id, key));
-        self.conclude(after);
     }
 }
