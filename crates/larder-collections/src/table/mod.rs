@@ -1,7 +1,7 @@
 //! A segmented hash table: a directory of small tables (extendible hashing).
 //!
 //! One big table stalls its owner while it doubles, and swings between 1.1 and 2.3
-//! slots an entry. Here a *segment* of at most 128 buckets splits in two, alone, so
+//! slots an entry. Here a *segment* of at most 256 buckets splits in two, alone, so
 //! a pause is bounded by a segment; segments split at different times, so bytes an
 //! entry stay near their mean.
 //!
@@ -11,7 +11,7 @@
 //!
 //! directory  depth 2:   00 -> 0    01 -> 0    10 -> 2    11 -> 1
 //! segments   0: prefix 0, depth 1     1: prefix 11, depth 2     2: prefix 10, depth 2
-//! segment    a `hashbrown::HashTable` of 4..=128 buckets
+//! segment    a `hashbrown::HashTable` of 4..=256 buckets
 //! ```
 //!
 //! `hashbrown` tags slots with the top 7 bits of the hash and chooses buckets with
@@ -28,7 +28,7 @@
 //! 1. The directory has `2^depth` slots, none when the table is empty. Slot `s` leads
 //!    to the one segment whose prefix is the first bits of `s`.
 //! 2. An entry lies in the segment that its order's first bits lead to.
-//! 3. A segment of more than 128 buckets could not be split when it was full: its
+//! 3. A segment of more than 256 buckets could not be split when it was full: its
 //!    entries share 32 bits, or agree so far that the directory would dwarf the segments.
 //! 4. `heap` is the sum over the segments' allocations.
 //!
@@ -36,9 +36,9 @@
 //!
 //! `find`: the directory's slot, the segment's header, its tags, the entry: with the
 //! first two mostly in cache, two misses. `insert`, `remove`: the same, and now and
-//! then a move of at most 112 entries (more only under invariant 3); doubling or
+//! then a move of at most 224 entries (more only under invariant 3); doubling or
 //! halving the directory writes 4 bytes a slot, some 2 to 8 slots a segment. With 56-byte
-//! entries, over counts of 11 to 28 thousand: 89 bytes an entry in the mean, 104 at worst.
+//! entries, over counts of 11 to 28 thousand: 90 bytes an entry in the mean, 109 at worst.
 
 mod resize;
 mod walk;
@@ -51,7 +51,7 @@ use std::fmt;
 use hashbrown::HashTable;
 
 /// The buckets of a segment that splits rather than grow.
-const SEGMENT: usize = 128;
+const SEGMENT: usize = 256;
 
 /// The bits that `hashbrown` takes from the top of a hash.
 const TAG: u32 = 7;

@@ -1,14 +1,14 @@
 //! How a table grows and shrinks, one segment at a time.
 //!
 //! ```text
-//! full, under 128 buckets   double, or clean up if many slots are only marked deleted
-//! full, 128 buckets         split in two, each sized by its count; double the directory first
+//! full, under 256 buckets   double, or clean up if many slots are only marked deleted
+//! full, 256 buckets         split in two, each sized by its count; double the directory first
 //!                           if no deeper slot tells them apart
 //! sparse                    merge with the buddy if both fill 40 % of a segment, else halve
 //! ```
 //!
 //! What a step gives back leaves room for many steps of the other kind before it is
-//! undone: two halves of a full segment hold 112 entries and merge at 44; a halved
+//! undone: two halves of a full segment hold 224 entries and merge at 89; a halved
 //! table is three quarters full.
 
 use hashbrown::HashTable;

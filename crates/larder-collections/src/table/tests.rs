@@ -251,7 +251,7 @@ fn no_insert_and_no_removal_moves_more_than_a_segment() {
         longest = longest.max(hashed.get());
     }
     // Each entry of a full segment is hashed to be counted and again to be moved.
-    assert!((2 * 100..=2 * 112).contains(&longest), "{longest} hashes for an insert");
+    assert!((2 * 200..=2 * 224).contains(&longest), "{longest} hashes for an insert");
     longest = 0;
     for key in 0..50_000 {
         let spot = table.locate(good(key), |&k| k == key).unwrap();
@@ -259,7 +259,7 @@ fn no_insert_and_no_removal_moves_more_than_a_segment() {
         table.remove(good(key), spot, hasher);
         longest = longest.max(hashed.get());
     }
-    assert!((1..=112).contains(&longest), "{longest} hashes for a removal");
+    assert!((1..=224).contains(&longest), "{longest} hashes for a removal");
 }
 
 #[test]
@@ -316,14 +316,14 @@ fn dismantling_takes_whole_segments_and_ends_as_new() {
     let mut table = filled(5000, 0);
     let mut popped = Vec::new();
     let gone = table.pop_some(1, |key| popped.push(key));
-    assert!((1..=112).contains(&gone));
+    assert!((1..=224).contains(&gone));
     assert_eq!((gone, table.len()), (popped.len(), 5000 - gone));
     assert_eq!(table.find(good(popped[0]), |&key| key == popped[0]), None);
     let heap: usize = table.segments.iter().map(|s| s.table.allocation_size()).sum();
     assert_eq!(table.heap, heap);
 
     let more = table.drop_some(1000);
-    assert!((1000..1112).contains(&more));
+    assert!((1000..1224).contains(&more));
     assert_eq!(table.drop_some(usize::MAX), 5000 - gone - more);
     assert_eq!((table.len(), table.heap_bytes()), (0, 0));
     insert(&mut table, 1, good);
@@ -356,7 +356,7 @@ fn order_leaves_out_the_tag_and_the_owners_bits() {
 
 /// Bytes an entry over counts, as 64 shards of a store have them.
 #[test]
-fn a_56_byte_entry_costs_92_bytes_in_the_mean_and_106_at_most() {
+fn a_56_byte_entry_costs_95_bytes_in_the_mean_and_112_at_most() {
     let mut tables: Vec<Table<Entry>> = (0..4).map(|_| Table::new(6)).collect();
     let hasher = |entry: &Entry| entry[0];
     let mut rng = fastrand::Rng::with_seed(1);
@@ -375,6 +375,6 @@ fn a_56_byte_entry_costs_92_bytes_in_the_mean_and_106_at_most() {
     }
     let mean = sum / f64::from(samples);
     println!("bytes an entry: mean {mean:.1}, worst {worst:.1}");
-    assert!(mean <= 92. && worst <= 106., "mean {mean:.1}, worst {worst:.1}");
+    assert!(mean <= 95. && worst <= 112., "mean {mean:.1}, worst {worst:.1}");
     tables.iter().for_each(|table| table.assert_valid(hasher));
 }
