@@ -54,6 +54,19 @@ pub mod atomic {
     };
 }
 
+/// Unlocks so that whoever waits gets the lock before this thread can take it again: for a thread
+/// that takes the same lock over and over, and would else starve the others.
+#[cfg(not(larder_loom))]
+pub fn unlock_fairly<T>(guard: RwLockWriteGuard<'_, T>) {
+    RwLockWriteGuard::unlock_fair(guard);
+}
+
+/// Unlocks; a model tries every order anyway.
+#[cfg(larder_loom)]
+pub fn unlock_fairly<T>(guard: RwLockWriteGuard<'_, T>) {
+    drop(guard);
+}
+
 /// One owner at a time.
 ///
 /// Not re-entrant: a thread that locks twice waits for itself for ever.

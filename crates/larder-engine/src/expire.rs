@@ -56,7 +56,7 @@ impl Core {
             let mut after = After::default();
             let mut txn = Txn::new(self, false);
             count += expire_step(&mut txn, keyspace, shard, until);
-            txn.commit(&mut after);
+            txn.commit_step(&mut after);
             self.conclude(after);
         }
         count

@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use larder_base::sync::RwLockWriteGuard;
+use larder_base::sync::{RwLockWriteGuard, unlock_fairly};
 
 use crate::namespace::Keyspace;
 use crate::shard::ShardState;
@@ -32,6 +32,14 @@ impl<'e> Locks<'e> {
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    /// Unlocks the one shard that is held, giving way to whoever waits for it.
+    pub(super) fn give_way(&mut self) {
+        debug_assert!(self.more.is_empty(), "for a transaction over one shard");
+        if let Some(held) = self.first.take() {
+            unlock_fairly(held.state);
+        }
     }
 
     /// Unlocks them all.

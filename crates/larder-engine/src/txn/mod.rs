@@ -359,6 +359,15 @@ impl<'e> Txn<'e> {
         }
     }
 
+    /// Like [`commit`](Self::commit), for one step of many over the same shard: whoever waits for
+    /// the shard comes before the next step.
+    pub(crate) fn commit_step(&mut self, after: &mut After) {
+        if let Some(gathered) = self.cx.gathered.take() {
+            self.announce(*gathered, after.rest());
+        }
+        self.held.give_way();
+    }
+
     #[cold]
     fn announce(&mut self, gathered: Gathered, rest: &mut Rest) {
         let Gathered { undo, mut notices, grave, growing } = gathered;
