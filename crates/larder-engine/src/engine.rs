@@ -134,7 +134,8 @@ impl Builder {
         self
     }
 
-    /// Makes hashing and every random choice repeat from run to run: for tests. Without it keys
+    /// Makes the hashing of keys and the engine's random choices repeat from run to run, for tests;
+    /// large sorted sets hash their members with a secret of their own all the same. Without it keys
     /// are hashed with a secret of the operating system's, which an attacker cannot aim at.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = Some(seed);

@@ -32,7 +32,7 @@ pub(crate) const ENTRY_BYTES: u64 = 88;
 /// What a deadline adds: a cell of the wheel and its share of the chunk's slack.
 pub(crate) const TIMER_BYTES: u64 = 25;
 
-/// Milliseconds in a unit of [`due_floor`], as a shift: about a second; 32 bits last until 2106.
+/// Milliseconds in a unit of [`due_floor`], as a shift: about a second; 32 bits last until 2109.
 const FLOOR_SHIFT: u32 = 10;
 
 /// What stands in the access bits for a deadline, where there is no eviction rule.

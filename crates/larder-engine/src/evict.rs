@@ -54,7 +54,7 @@ enum State {
 
 impl Evictor {
     /// `None` for the rule that evicts nobody.
-    pub(crate) fn new(rule: Eviction, _: &Budget) -> Option<Self> {
+    pub(crate) fn new(rule: Eviction) -> Option<Self> {
         let state = match rule.access() {
             _ if !rule.evicts() => return None,
             Access::Hits => State::Queues(Mutex::new(AdaptiveS3Fifo::new())),

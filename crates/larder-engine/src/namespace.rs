@@ -116,7 +116,7 @@ impl Keyspace {
         Self {
             id,
             name,
-            evictor: options.budget.as_ref().and_then(|b| Evictor::new(options.eviction, b)),
+            evictor: options.budget.as_ref().and_then(|_| Evictor::new(options.eviction)),
             shards: (0..1 << shard_bits).map(|_| Shard::new(shard_bits, now_ms).into()).collect(),
             seed,
             shard_bits,

@@ -1,15 +1,16 @@
 //! The B-skip list: an indexable skip list whose every level is unrolled into blocks.
 //!
 //! ```text
-//! root      [ (a, 2, 120) (m, 7, 95) ]                                    height 2
+//! root      [ (a, 2, 120) (m, 7, 215) ]                                   height 2
 //!              |             \
-//! upper     [ (a, 0, 40) (d, 1, 50) (h, 4, 30) ]   [ (m, 3, 61) (s, 5, 34) ]
+//! upper     [ (a, 0, 40) (d, 1, 90) (h, 4, 120) ]  [ (m, 3, 61) (s, 5, 95) ]
 //!              |            |          |              |            |
 //! bottom    [ a b c .. ]->[ d e .. ]->[ h .. ]  ->  [ m n .. ] ->[ s .. ]
 //! ```
 //!
 //! A bottom block holds up to 63 entries (key, id); a block above holds (first
-//! entry, child, count) of blocks below. A level is a skip list's lane: entries
+//! entry, child, entries so far) of blocks below: running sums, so that a rank is
+//! one look a level. A level is a skip list's lane: entries
 //! are promoted when a block splits, in place of by chance, so the cost is bound
 //! and not just expected. The order is by key, then by the member's bytes, which
 //! the list asks for ([`Names`]) only where keys tie. Blocks live in arenas.
@@ -19,8 +20,8 @@
 //! 1. Entries are in strict order along the bottom level; `prev` and `next` chain
 //!    its blocks in that order.
 //! 2. No block is empty; only the list as a whole may be (no root then).
-//! 3. An upper entry says exactly the first entry and the number of entries under
-//!    its child, and every bottom block is `height` levels under the root.
+//! 3. An upper entry says exactly the first entry under its child and how many there
+//!    are under it and its elder siblings, and every bottom block is `height` levels under the root.
 //! 4. The root, if an upper block, has two children or more.
 //!
 //! # Cost

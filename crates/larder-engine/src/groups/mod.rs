@@ -2,7 +2,8 @@
 //!
 //! Each group is got from a [`Namespace`](crate::Namespace) (every operation is a step of its own),
 //! from a [`Txn`](crate::Txn) (they are one step), or from a [`Guarded`](crate::Guarded) namespace
-//! (each goes through only while a lease is held). The methods are the same.
+//! (each goes through only while a lease is held; leases themselves are not guarded). The methods are
+//! the same.
 
 mod counters;
 mod keys;
