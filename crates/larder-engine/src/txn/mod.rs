@@ -350,9 +350,7 @@ impl<'e> Txn<'e> {
     /// Announces the changes and unlocks. What is left to do comes back in `after`.
     #[inline]
     pub(crate) fn commit(&mut self, after: &mut After) {
-        if let Some(gathered) = self.cx.gathered.take() {
-            self.announce(*gathered, after.rest());
-        }
+        self.tell(after);
         self.held.release();
         if self.cx.least_due != u64::MAX {
             self.core.nudge(std::mem::replace(&mut self.cx.least_due, u64::MAX));
@@ -362,10 +360,15 @@ impl<'e> Txn<'e> {
     /// Like [`commit`](Self::commit), for one step of many over the same shard: whoever waits for
     /// the shard comes before the next step.
     pub(crate) fn commit_step(&mut self, after: &mut After) {
+        self.tell(after);
+        self.held.give_way();
+    }
+
+    #[inline]
+    fn tell(&mut self, after: &mut After) {
         if let Some(gathered) = self.cx.gathered.take() {
             self.announce(*gathered, after.rest());
         }
-        self.held.give_way();
     }
 
     #[cold]
